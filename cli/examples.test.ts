@@ -6,7 +6,9 @@ import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseDocument } from "yaml";
+import { givenSources } from "../trainer/contract/methods/index.ts";
 import { temporaryDirectory } from "../trainer/testing/temporary.ts";
+import { writeTinyAdapter } from "../trainer/testing/tinyAdapter.ts";
 import { writeTinyModel } from "../trainer/testing/tinyModel.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -52,9 +54,17 @@ function shortened(text: string): string {
 }
 
 /** An example of each kind of method, of preferences and of a quantised base (trainer/methods/stages.test.ts trains with every method); demo/manifests.test.ts reads all examples. */
-const examples = ["full", "lora", "qlora", "dora", "adalora", "prefixTuning", "promptTuning", "preferences"].map(
-  (name) => `docs/examples/${name}.yaml`,
-);
+const examples = [
+  "full",
+  "lora",
+  "qlora",
+  "dora",
+  "adalora",
+  "prefixTuning",
+  "promptTuning",
+  "xlora",
+  "preferences",
+].map((name) => `docs/examples/${name}.yaml`);
 
 for (const example of examples) {
   test(`${example} is planned, trained and exported`, async (t) => {
@@ -63,7 +73,12 @@ for (const example of examples) {
     await writeTinyModel(path.join(directory, "models/llama-small"));
     writeData(directory, text);
     writeFileSync(path.join(directory, "job.yaml"), shortened(text));
-    const claims = ["models", "datasets"].flatMap((name) => ["--claim", `${name}=${name}`]);
+    for (const { uri } of givenSources(parseDocument(text).toJS().spec.method)) {
+      const adapter = path.join(directory, uri.slice("pvc://".length));
+      await writeTinyAdapter(adapter, path.join(directory, "models/llama-small"), { lora: {} });
+    }
+    mkdirSync(path.join(directory, "adapters"), { recursive: true });
+    const claims = ["models", "datasets", "adapters"].flatMap((name) => ["--claim", `${name}=${name}`]);
     const luthier = (...argv: string[]) => {
       const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], {
         cwd: directory,
@@ -80,9 +95,17 @@ for (const example of examples) {
     const fused = sites.filter((line) => line.endsWith("(fused)")).length;
     assert.equal(
       fused,
-      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, prefixTuning: 0, promptTuning: 0, preferences: 14 }[
-        path.basename(example, ".yaml")
-      ],
+      {
+        full: 0,
+        lora: 8,
+        qlora: 14,
+        dora: 8,
+        adalora: 6,
+        prefixTuning: 0,
+        promptTuning: 0,
+        xlora: 0,
+        preferences: 14,
+      }[path.basename(example, ".yaml")],
     );
     const made = JSON.parse(luthier("run", "job.yaml", ...claims, "--output-dir", "out", "--output", "json"));
     assert.equal(made.training.steps, 2);

@@ -8,6 +8,7 @@ import { claimOf } from "../operator/jobs/claims.ts";
 import { UsageError } from "../terminal/arguments.ts";
 import { claimOption } from "../trainer/arguments.ts";
 import { inputLocations, type Location, locationsOf } from "../trainer/contract/locations.ts";
+import { givenSources } from "../trainer/contract/methods/index.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
 import { readManifest } from "./manifest.ts";
 
@@ -75,7 +76,10 @@ export function localPlaces(
   requireClaims([...inputs, ["spec.artifacts.uri", artifactsUri]], all);
   requireDirectories(inputs, all);
   const artifactRoot = storeLayout.root(artifactsUri, job.metadata.namespace ?? "default");
-  const locations = [...inputLocations(job.spec), ...locationsOf([{ ...job.spec.artifacts, uri: artifactRoot }])];
+  const locations = [
+    ...inputLocations(job.spec, givenSources(job.spec.method)),
+    ...locationsOf([{ ...job.spec.artifacts, uri: artifactRoot }]),
+  ];
   return { claims: all, artifactRoot, locations };
 }
 
@@ -101,10 +105,11 @@ function requireDirectories(inputs: readonly (readonly [string, string])[], clai
 }
 
 function inputUris({ spec }: FineTuneJobManifest): (readonly [string, string])[] {
-  const { baseModel, dataset, evaluation } = spec;
+  const { baseModel, dataset, evaluation, method } = spec;
   return [
     ["spec.baseModel.uri", baseModel.uri] as const,
     ...dataset.sources.map(({ uri }, index) => [`spec.dataset.sources[${index}].uri`, uri] as const),
+    ...givenSources(method).map(({ uri }, index) => [`spec.method adapters[${index}].uri`, uri] as const),
     ...optional("spec.dataset.validation.uri", dataset.validation?.uri),
     ...optional("spec.dataset.chatTemplate.uri", dataset.chatTemplate?.uri),
     ...optional("spec.evaluation.test.uri", evaluation?.test.uri),

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { hashVersion, validationLossDigest } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
-import { effectiveMethod, resultOf } from "../../trainer/contract/methods/index.ts";
+import { effectiveMethod, givenSources, resultOf } from "../../trainer/contract/methods/index.ts";
 import { applied } from "../../trainer/contract/setting.ts";
 import type { TrainingSpec } from "../../trainer/contract/settings.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
@@ -53,7 +53,10 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): 
     runFile: prepareFile({
       spec: withDefaults(trainingPart(spec)),
       artifactRoot: root,
-      locations: [...inputLocations(spec), ...locationsOf([{ ...spec.artifacts, uri: root }])],
+      locations: [
+        ...inputLocations(spec, givenSources(spec.method)),
+        ...locationsOf([{ ...spec.artifacts, uri: root }]),
+      ],
     }),
     claims: claimMounts({ read: inputUris(spec), write: root }),
     image: trainer.trainerImage,
@@ -64,11 +67,12 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): 
   });
 }
 
-function inputUris({ baseModel, dataset, evaluation }: FineTuneJobSpec): string[] {
+function inputUris({ baseModel, dataset, evaluation, method }: FineTuneJobSpec): string[] {
   const { validation, chatTemplate } = dataset;
   return [
     baseModel.uri,
     ...dataset.sources.map(({ uri }) => uri),
+    ...givenSources(method).map(({ uri }) => uri),
     ...(chatTemplate?.uri === undefined ? [] : [chatTemplate.uri]),
     ...(validation?.uri === undefined ? [] : [validation.uri]),
     ...(evaluation === undefined ? [] : [evaluation.test.uri]),

@@ -30,6 +30,24 @@ describe("Secrets", () => {
     assert.deepEqual(secrets(train), ["/luthier/secrets/s3"]);
   });
 
+  test("prepare mounts the claims and the Secrets of the adapters that a method mixes, and the training none of them", () => {
+    const adapters = [{ uri: "pvc://adapters/a" }, { uri: "hf://acme/b", secretRef: { name: "adapters" } }];
+    const mixing = aSpec({ ...spec, method: { xlora: { adapters } } });
+    const wanted = { spec: mixing, prepareKey: key, specHash: "0".repeat(64), request: undefined };
+    const mounted = prepareJob(aJob(mixing, pinnedStatus(key)), wanted, trainer);
+    assert.deepEqual(
+      secrets(mounted),
+      ["/luthier/secrets/hub", "/luthier/secrets/s3", "/luthier/secrets/adapters"].sort(),
+    );
+    const claims = pod(mounted).volumes!.flatMap(({ persistentVolumeClaim: claim }) =>
+      claim ? [claim.claimName] : [],
+    );
+    assert.deepEqual(claims, ["adapters"]);
+    const job = aJob(mixing, pinnedStatus(key));
+    const training = trainJob(aRun(job), { jobName: "run-1", ...trainer, activeDeadlineSeconds: undefined });
+    assert.deepEqual(secrets(training), ["/luthier/secrets/s3"]);
+  });
+
   test("Secrets provide keys of fixed names; without a required key the pod waits", () => {
     const volume = pod(train).volumes!.find(({ name }) => name === "secret-0");
     const sources = volume!.projected!.sources!.map(({ secret }) => ({

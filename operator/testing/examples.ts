@@ -22,6 +22,7 @@ const tolerating = (toleration: object) => placed({ tolerations: [toleration] })
 const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"] };
 const labels = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`label-${index}`, "here"]));
 const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" } };
+const mixed = ["pvc://adapters/a", "pvc://adapters/b"].map((uri) => ({ uri }));
 const twice = <T>(entry: T) => [entry, entry];
 const remoteAccess = "endpoint and secretRef need a uri of s3:// or hf://: remove them";
 const scheduled = (learningRateSchedule: object) => ({ training: { learningRateSchedule } });
@@ -342,6 +343,59 @@ export const wrongSpecs: readonly WrongSpec[] = [
     wrong: { method: { bottleneck: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
     field: "spec.adapter.exports",
     message: "method.bottleneck trains networks with a nonlinearity",
+  },
+  {
+    name: "merging a mixture into weights",
+    wrong: { method: { xlora: { adapters: mixed } }, adapter: { exports: [{ name: "a", merged: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.xlora mixes its adapters for each token anew",
+  },
+  {
+    name: "one adapter to mix",
+    wrong: { method: { xlora: { adapters: mixed.slice(1) } } },
+    field: "spec.method.xlora.adapters",
+  },
+  {
+    name: "credentials of a claim's adapter",
+    wrong: { method: { xlora: { adapters: [...mixed, { uri: "pvc://adapters/c", secretRef: { name: "s" } }] } } },
+    field: "spec.method.xlora.adapters[2]",
+    message: "endpoint and secretRef need a uri of s3:// or hf://",
+  },
+  {
+    name: "a width of hidden layers that the classifier lacks",
+    wrong: { method: { xlora: { adapters: mixed, classifierWidth: 8 } } },
+    field: "spec.method.xlora.classifierWidth",
+    message: "classifierWidth has no effect without hidden layers",
+  },
+  {
+    name: "dropout of hidden layers that the classifier lacks",
+    wrong: { method: { xlora: { adapters: mixed, classifierDropout: "0.1" } } },
+    field: "spec.method.xlora.classifierDropout",
+    message: "classifierDropout has no effect without hidden layers",
+  },
+  {
+    name: "as many chosen adapters as there are",
+    wrong: { method: { xlora: { adapters: mixed, topK: 2 } } },
+    field: "spec.method.xlora.topK",
+    message: "topK must be below the number of adapters",
+  },
+  {
+    name: "a softmax over one chosen adapter",
+    wrong: { method: { xlora: { adapters: mixed, topK: 1, normalization: "Chosen" } } },
+    field: "spec.method.xlora.normalization",
+    message: "normalization Chosen needs topK above 1",
+  },
+  {
+    name: "a temperature of a softmax over the chosen adapters",
+    wrong: { method: { xlora: { adapters: mixed, topK: 1, normalization: "Chosen", temperature: "2" } } },
+    field: "spec.method.xlora.temperature",
+    message: "temperature has no effect with normalization Chosen",
+  },
+  {
+    name: "equal scales of which the highest are chosen",
+    wrong: { method: { xlora: { adapters: mixed, topK: 1, firstPassScale: "0.5" } } },
+    field: "spec.method.xlora.firstPassScale",
+    message: "firstPassScale cannot be combined with topK",
   },
   {
     name: "an export without a format",

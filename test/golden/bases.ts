@@ -23,6 +23,9 @@ export function nf4Base(source: Tensors): TensorData[] {
   return [...dense.map((tensor) => copy(source, tensor)), ...linears.flatMap((linear) => nf4(source, linear))];
 }
 
+/** Every tensor as it is. */
+export const plainBase = (source: Tensors): TensorData[] => source.names().map((name) => copy(source, name));
+
 function copy(source: Tensors, name: string): TensorData {
   const { dtype, shape } = source.entry(name);
   return { name, dtype, shape, data: source.bytes(name) };

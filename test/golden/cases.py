@@ -20,6 +20,7 @@ from peft import (
     PrefixTuningConfig,
     PromptEncoderConfig,
     PromptTuningConfig,
+    XLoraConfig,
     get_peft_model,
     prepare_model_for_kbit_training,
 )
@@ -73,6 +74,19 @@ IA3_WITH_BIAS = {**IA3, "targetModules": ["q_proj", "v_proj", "up_proj", "down_p
 LOHA = {"rank": 3, "alpha": 5, "targetModules": ["q_proj", "v_proj", "down_proj"], "excludeModules": [], "layers": [], "rankPattern": {"v_proj": 2}, "alphaPattern": {"down_proj": 8}}
 LOKR = {**LOHA, "rank": 2, "decomposeBoth": True}
 
+MIXED = {"layerwise": False, "classifierDepth": 1, "normalization": "All", "temperature": 1, "scale": 1, "firstPassScale": 0}
+DEEP = {**MIXED, "layerwise": True, "classifierDepth": 3, "classifierWidth": 12, "classifierDropout": 0, "topK": 2, "normalization": "Chosen"}
+
+# The adapters that X-LoRA's cases mix, by base.
+GIVEN = {
+    "untied": [
+        {"rank": 3, "alpha": 5, "rankStabilized": False, "targetModules": ["q_proj", "v_proj", "down_proj"]},
+        {"rank": 2, "alpha": 4, "rankStabilized": True, "targetModules": ["q_proj", "o_proj"], "rankPattern": {"o_proj": 1}},
+    ],
+    "qwen2": [{"rank": rank, "alpha": 4, "rankStabilized": False, "targetModules": ["q_proj", "v_proj", "up_proj"], "layers": [1]} for rank in (1, 2, 3)],
+    "wide": [{"rank": 4, "alpha": 4, "rankStabilized": False, "targetModules": ["all-linear"]} for _ in range(2)],
+}
+
 # Rates and seeds for which 20 steps are well posed: no element of a gradient so near zero that the order of sums decides
 # its update, and the field's own F32 stays within 8e-6 of F64.
 CASES = {
@@ -114,6 +128,9 @@ CASES = {
     "lokr-nf4": {"base": "wide", "schedule": "Linear", "lokr": {**LOKR, "rank": 8}, "nf4": "double", **LORA},
     "krona": {"base": "untied", "schedule": "Linear", "krona": {"scale": 1.5, "targetModules": ["all-linear"], "excludeModules": [], "layers": []}, **LORA},
     "krona-qwen2": {"base": "qwen2", "schedule": "Cosine", "krona": {"scale": 0.5, "factor": 2, "targetModules": ["q_proj", "up_proj"], "excludeModules": [], "layers": []}, **LORA},
+    "xlora": {"base": "untied", "schedule": "Cosine", "xlora": {**MIXED, "temperature": 0.5, "scale": 1.5, "firstPassScale": 0.5}, "fresh": True, **LORA},
+    "xlora-qwen2": {"base": "qwen2", "schedule": "Linear", "xlora": DEEP, "fresh": True, **LORA},
+    "xlora-nf4": {"base": "wide", "schedule": "Linear", "xlora": {**MIXED, "classifierDepth": 2, "classifierWidth": 8, "classifierDropout": 0, "topK": 1}, "fresh": True, "nf4": "double", **LORA},
     "prompt-tuning": {"base": "untied", "schedule": "Cosine", "promptTuning": {"virtualTokens": 5}, "fresh": True, **LORA},
     "prompt-tuning-qwen2": {"base": "qwen2", "schedule": "Linear", "promptTuning": {"virtualTokens": 3}, "fresh": True, **LORA},
     "prompt-tuning-nf4": {"base": "wide", "schedule": "Linear", "promptTuning": {"virtualTokens": 4}, "fresh": True, "nf4": "double", **LORA},
@@ -208,6 +225,41 @@ def krona_config(krona: dict) -> LoKrConfig:
     return lokr_config({**krona, "rank": 512, "alpha": 512 * krona["scale"], "decomposeBoth": False})
 
 
+def given_directory(base: str, index: int) -> pathlib.Path:
+    return DATA / f"xlora-{base}-{index}"
+
+
+def write_given_adapters() -> None:
+    """The adapters of X-LoRA's cases, saved by PEFT, with random numbers in place of zeros."""
+    for base, adapters in GIVEN.items():
+        for index, settings in enumerate(adapters):
+            torch.manual_seed(100 + index)
+            model = get_peft_model(load_base(base), lora_config(settings))
+            with torch.no_grad():
+                for name, p in model.named_parameters():
+                    if "lora_B" in name:
+                        p.add_(torch.randn(p.shape), alpha=0.2)
+            save_adapter(model, given_directory(base, index), base)
+
+
+def xlora_config(xlora: dict, base: str) -> XLoraConfig:
+    return XLoraConfig(
+        hidden_size=config(base).hidden_size,
+        adapters={str(index): str(given_directory(base, index)) for index in range(len(GIVEN[base]))},
+        enable_softmax=xlora["normalization"] == "All",
+        enable_softmax_topk=xlora["normalization"] == "Chosen",
+        softmax_temperature=xlora["temperature"],
+        layerwise_scalings=xlora["layerwise"],
+        top_k_lora=xlora.get("topK"),
+        xlora_depth=xlora["classifierDepth"],
+        xlora_size=xlora.get("classifierWidth", 1),
+        xlora_dropout_p=0,
+        scaling_pass_value=xlora["firstPassScale"],
+        global_scaling_weight=xlora["scale"],
+        task_type="CAUSAL_LM",
+    )
+
+
 def prompt_config(prompt: dict) -> PromptTuningConfig:
     return PromptTuningConfig(num_virtual_tokens=prompt["virtualTokens"], task_type="CAUSAL_LM")
 
@@ -223,6 +275,7 @@ def encoder_config(prompt: dict) -> PromptEncoderConfig:
 
 METHODS = {
     "bitfit": None,
+    "xlora": None,
     "promptTuning": prompt_config,
     "pTuning": encoder_config,
     "loha": loha_config,
@@ -241,7 +294,7 @@ CONSTANT_AT_FIRST = {"adalora": "lora_E", "ia3": "ia3_l", "loha": "hada_w2_b", "
 
 
 # PEFT's layers of these methods take no quantised matrix: their F32 too is on the restored weights.
-PLAIN_ONLY = {"loha", "lokr", "krona"}
+PLAIN_ONLY = {"loha", "lokr", "krona", "xlora"}
 
 
 def method_of(case: dict) -> str:
@@ -256,6 +309,9 @@ def with_adapter(model, case: dict):
         for name, p in model.named_parameters():
             p.requires_grad_(any(name.endswith(f".{target}.bias") for target in case[kind]["targetModules"]))
         return model
+    if kind == "xlora":
+        model.config.use_cache = False  # PEFT refuses a cache, which its two passes would share
+        return get_peft_model(model, xlora_config(case[kind], case["base"]))
     model = get_peft_model(model, METHODS[kind](case[kind]))
     if not case.get("fresh"):
         with torch.no_grad():
@@ -340,6 +396,9 @@ def write_case(name: str) -> None:
 def written_method(case: dict) -> dict:
     """The method's settings under our trainer's names."""
     kind = method_of(case)
+    if kind == "xlora":
+        adapters = [{"uri": given_directory(case["base"], index).name} for index in range(len(GIVEN[case["base"]]))]
+        return {"kind": kind, "adapters": adapters, **case[kind]}
     return {"kind": kind, **({"dropout": 0} if kind == "lora" else {}), **case.get(kind, {})}
 
 
@@ -417,6 +476,7 @@ SAVED = {
     "ia3": "peft-ia3",
     "loha": "peft-loha",
     "lokr": "peft-lokr",
+    "xlora": "peft-xlora",
 }
 
 
@@ -427,15 +487,27 @@ def write_adapter(name: str) -> None:
     first = first_values(model) if "initialization" in case.get("lora", {}) else None
     train(model, learning_rate=1e-2, schedule="Cosine", epsilon=1e-8, max_grad_norm=1.0)
     directory = DATA / SAVED[name]
+    save_adapter(model, directory, case["base"], first)
+    save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
+
+
+def save_adapter(model, directory: pathlib.Path, base: str, first=None) -> None:
     shutil.rmtree(directory, ignore_errors=True)
-    model.save_pretrained(directory, path_initial_model_for_weight_conversion=first)
+    if model.peft_config["default"].peft_type == "XLORA":
+        # PEFT 0.21.2 takes the classifier's `layers.0` for a part of the adapter "0" and does not save it.
+        model.peft_config["default"].save_pretrained(directory)
+        save_file({name: p for name, p in model.state_dict().items() if "internal_xlora_classifier" in name}, directory / "adapter_model.safetensors")
+    else:
+        model.save_pretrained(directory, path_initial_model_for_weight_conversion=first)
     (directory / "README.md").unlink(missing_ok=True)
     config = json.loads((directory / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = BASES[case["base"]].name
+    config["base_model_name_or_path"] = BASES[base].name
     if "target_modules" in config:
         config["target_modules"].sort()  # a set, whose order is random
+    for name, path in (config.get("adapters") or {}).items():
+        shutil.copytree(path, directory / name)  # PEFT saves their places alone
+        config["adapters"][name] = name
     (directory / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
-    save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
 
 
 def first_values(model) -> str:

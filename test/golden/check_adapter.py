@@ -26,6 +26,9 @@ def check(directory: str, result_path: str) -> int:
     config = peft.PeftConfig.from_pretrained(path)
     config.inference_mode = config.peft_type == "P_TUNING"  # then PEFT takes the saved embeddings, not the encoder's
     base = load_base(config.base_model_name_or_path.removeprefix("base-"))
+    if config.peft_type == "XLORA":
+        base.config.use_cache = False
+        config.adapters = {name: str(path / place) for name, place in config.adapters.items()}
     model = peft.get_peft_model(base, config)
     loaded = set_peft_model_state_dict(model, load_peft_weights(path))
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
@@ -41,7 +44,7 @@ def check(directory: str, result_path: str) -> int:
     ours = load_file(path / "logits.safetensors")["logits"]
     logits_distance = distance(ours, forward_backward(model.double())["logits"])
     result = {
-        "files": {name: digest(path / name) for name in ("adapter_config.json", "adapter_model.safetensors")},
+        "files": {str(file.relative_to(path)): digest(file) for file in sorted(path.rglob("adapter_*"))},
         "missingKeys": missing,
         "unexpectedKeys": unexpected,
         "logitsDistance": logits_distance,

@@ -1,18 +1,23 @@
 /** Runs a golden's case on our engine: compiled, bound to the golden's base, with the golden's initial parameters. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { compile } from "../../trainer/compile/compile.ts";
+import { givenSourcesOf } from "../../trainer/contract/methods/index.ts";
 import type { BatchShape } from "../../trainer/engine/batch.ts";
 import { Engine } from "../../trainer/engine/engine.ts";
 import { encodeSafetensors, type TensorData } from "../../trainer/formats/safetensorsWriter.ts";
 import type { CompileSpec } from "../../trainer/graph/compiled.ts";
 import { ropeTable } from "../../trainer/models/rope.ts";
 import type { Backend } from "../../trainer/native/addon.ts";
+import { Stores } from "../../trainer/stores/stores.ts";
 import { setUp } from "../../trainer/training/setUp.ts";
 import type { StepParts } from "../../trainer/training/step.ts";
+import { readPeftAdapter } from "../../trainer/weights/adapterSource.ts";
+import { type GivenTensors, givenTensors } from "../../trainer/weights/givenAdapters.ts";
 import { modelConfigOf, tensorsOf } from "../support/modelDirectory.ts";
-import { bfloat16Base, nf4Base } from "./bases.ts";
+import { bfloat16Base, nf4Base, plainBase } from "./bases.ts";
 import { type Epsilon, type GoldenCase, goldenPath, ourTensors, readDataset, Tensors } from "./goldens.ts";
 
 /** A variant of computing a case. */
@@ -41,12 +46,17 @@ export async function openWith(
   weights?: TensorData[],
 ): Promise<GoldenRun> {
   const { settings } = golden;
-  const model = modelConfigOf(goldenPath(settings.base));
+  const given = await givenIn(golden);
+  const plain = modelConfigOf(goldenPath(settings.base));
+  const model = given ? { ...plain, givenAdapters: given.facts } : plain;
   const dataset = readDataset(settings);
   const spec = specOf(golden, variant, model, dataset.rowTokens);
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
-  await (weights ? bindTensors(engine, weights, parameters) : bindBase(engine, golden, variant, parameters));
+  const config = goldenPath(`${settings.base}/config.json`);
+  if (weights) await bindTensors(engine, weights, parameters);
+  else if (given) await bindTensors(engine, [...baseOf(golden, variant), ...given.tensors], parameters, config);
+  else await bindBase(engine, golden, variant, parameters);
   const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
   const run: GoldenRun = {
     engine,
@@ -61,6 +71,22 @@ export async function openWith(
   await setUp(run, new AbortController().signal, () => {});
   await engine.run({ program: "derive" });
   return run;
+}
+
+/** The adapters that the golden's method mixes, as PEFT saved them. */
+export async function givenIn({ settings, given }: GoldenCase): Promise<GivenTensors | undefined> {
+  const sources = givenSourcesOf(settings.method);
+  if (sources.length === 0) return undefined;
+  const read = ({ uri }: { uri: string }) => readPeftAdapter(new Stores(), pathToFileURL(goldenPath(uri)).href);
+  const adapters = given ?? (await Promise.all(sources.map(read))).filter((one) => one !== undefined);
+  return givenTensors(adapters, modelConfigOf(goldenPath(settings.base)), (index) => sources[index]!.uri);
+}
+
+/** The golden's base, rewritten for our engine. */
+function baseOf({ settings }: GoldenCase, { precision }: Variant): TensorData[] {
+  const source = new Tensors(`${settings.base}/model.safetensors`);
+  if (settings.nf4 !== null) return nf4Base(source);
+  return precision === "BF16" ? bfloat16Base(source) : plainBase(source);
 }
 
 /** Binds the golden's base; in BF16 rounded, in NF4 as bitsandbytes wrote it, both rewritten for our engine. */
@@ -81,10 +107,12 @@ async function bindTensors(
   engine: Engine,
   tensors: TensorData[],
   parameters: ReadonlyMap<string, Float32Array>,
+  config?: string,
 ): Promise<void> {
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
     writeFileSync(path.join(made, "model.safetensors"), encodeSafetensors(tensors));
+    if (config !== undefined) copyFileSync(config, path.join(made, "config.json"));
     await bindDirectory(engine, made, parameters);
   } finally {
     rmSync(made, { recursive: true }); // bound files stay mapped

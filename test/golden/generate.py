@@ -35,6 +35,7 @@ def all_goldens() -> None:
     adamw8.write()
     cases.write_quantized_bases()
     cases.write_partly_quantized_base()
+    cases.write_given_adapters()
     for name in cases.CASES:
         cases.write_case(name)
     for name in cases.SAVED:
@@ -55,6 +56,7 @@ def main(arguments: list) -> int:
             return all_goldens() or 0
         case ["case", *names]:
             tiny_llama.write_base("wide")
+            cases.write_given_adapters()
             for name in names:
                 cases.write_case(name)
                 if name in cases.SAVED:

@@ -6,6 +6,7 @@ import { methodSettings } from "../../trainer/contract/methods/index.ts";
 import type { PreferenceObjective } from "../../trainer/contract/objective.ts";
 import { elementBytes, parseHeader, type TensorEntry } from "../../trainer/formats/safetensors.ts";
 import { methodOf } from "../../trainer/methods/index.ts";
+import type { PeftAdapter } from "../../trainer/weights/adapterSource.ts";
 import { packRowsOf, type RowOfSequences } from "./rows.ts";
 
 export const goldenPath = (name: string) => fileURLToPath(new URL(`./data/${name}`, import.meta.url));
@@ -59,6 +60,8 @@ export type Epsilon = "1e-5" | "1e-8";
 export interface GoldenCase extends z.infer<typeof caseFile> {
   name: string;
   tensors: Tensors;
+  /** The adapters that its adapter brings. Default: those of the directories that the method names. */
+  given?: readonly PeftAdapter[] | undefined;
 }
 
 export const readCase = (name: string): GoldenCase => ({

@@ -3,17 +3,18 @@
  *
  *   node tools/node24.mjs test/golden/ourAdapter.ts [CASE…]     writes the directories of `ourAdapters` into data
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { encodeSafetensors } from "../../trainer/formats/safetensorsWriter.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { writeAdapter } from "../../trainer/weights/adapter.ts";
-import { adapterConfigFile, weightsFileOf } from "../../trainer/weights/peftConfig.ts";
+import { configWithGiven } from "../../trainer/weights/givenAdapters.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
-import { type GoldenRun, openCase } from "./engines.ts";
-import { goldenPath, readCase } from "./goldens.ts";
+import { plainBase } from "./bases.ts";
+import { type GoldenRun, givenIn, openCase } from "./engines.ts";
+import { goldenPath, readCase, Tensors } from "./goldens.ts";
 import { logits } from "./measure.ts";
 
 /**
@@ -39,6 +40,7 @@ export const ourAdapters = {
   "p-tuning": { ours: "our-ptuning", theirs: "peft-ptuning" },
   "p-tuning-lstm": { ours: "our-ptuning-lstm", theirs: undefined },
   ia3: { ours: "our-ia3", theirs: "peft-ia3" },
+  xlora: { ours: "our-xlora", theirs: "peft-xlora" },
   "bottleneck-houlsby": { ours: "our-houlsby", theirs: "adapterhub-houlsby" },
 } as const;
 export type SavedCase = keyof typeof ourAdapters;
@@ -67,29 +69,45 @@ export async function writtenFiles(run: GoldenRun, name: SavedCase): Promise<Rea
     const parameters = new Map(
       run.engine.stateOf("parameter").map(({ name }) => [name, run.engine.floats("parameter", name)]),
     );
-    const result = {
-      engine: run.engine,
-      parameters,
-      base: new StoredModel(stores, new Map()),
-      baseDataType: "F32",
-    } as const;
+    const base = await baseWithGiven(name, stores, path.join(made, "base"));
+    const result = { engine: run.engine, parameters, base, baseDataType: "F32" } as const;
     const { base: baseName } = readCase(name).settings;
-    const base = { baseUri: `file:///${baseName}`, baseName: { name: baseName, revision: null } };
-    const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, ...base, method, steps: 20 };
+    const named = { baseUri: `file:///${baseName}`, baseName: { name: baseName, revision: null } };
+    const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, ...named, method, steps: 20 };
     const directory = path.join(made, "adapter");
     await writeAdapter(stores, pathToFileURL(directory).href, result, facts, async () => {});
-    const files = [adapterConfigFile, weightsFileOf(method)];
-    return new Map(files.map((name) => [name, readFileSync(path.join(directory, name))]));
+    const files = readdirSync(directory, { recursive: true, encoding: "utf8" });
+    const written = files.filter((file) => /\.(json|safetensors)$/.test(file) && file !== "manifest.json");
+    return new Map(written.map((file) => [file, readFileSync(path.join(directory, file))]));
   } finally {
     rmSync(made, { recursive: true });
   }
+}
+
+/** The base with the adapters that the method mixes; without any, a model without files. */
+async function baseWithGiven(name: SavedCase, stores: Stores, directory: string): Promise<StoredModel> {
+  const golden = readCase(name);
+  const given = await givenIn(golden);
+  if (!given) return new StoredModel(stores, new Map());
+  const { base } = golden.settings;
+  const config = JSON.parse(readFileSync(goldenPath(`${base}/config.json`), "utf8"));
+  const tensors = [...plainBase(new Tensors(`${base}/model.safetensors`)), ...given.tensors];
+  mkdirSync(directory);
+  writeFileSync(path.join(directory, "config.json"), configWithGiven(config, given.facts));
+  writeFileSync(path.join(directory, "model.safetensors"), encodeSafetensors(tensors));
+  const uri = pathToFileURL(directory).href;
+  const listed = await stores.of(uri).list(uri);
+  return new StoredModel(stores, new Map(listed.map((entry) => [entry.path, { uri: `${uri}/${entry.path}`, entry }])));
 }
 
 async function write(name: SavedCase): Promise<void> {
   using run = await openSaved(name);
   const directory = goldenPath(ourAdapters[name].ours);
   mkdirSync(directory, { recursive: true });
-  for (const [file, bytes] of await writtenFiles(run, name)) writeFileSync(path.join(directory, file), bytes);
+  for (const [file, bytes] of await writtenFiles(run, name)) {
+    mkdirSync(path.dirname(path.join(directory, file)), { recursive: true });
+    writeFileSync(path.join(directory, file), bytes);
+  }
   const values = await logits(run);
   const vocabulary = 99;
   const shape = [values.length / vocabulary, vocabulary];

@@ -25,7 +25,11 @@ for (const name of savedCases) {
     const { kind, alpha } = { alpha: undefined, ...methodToRun(golden.settings.method) };
     assert.deepEqual([adapter.settings.kind, adapter.settings.alpha], [kind, alpha]);
     const settings = { ...golden.settings, method: adapter.settings };
-    using run = await openWith({ ...golden, settings }, { backend: "cpu", precision: "F32" }, adapter.tensors);
+    using run = await openWith(
+      { ...golden, settings, given: adapter.given },
+      { backend: "cpu", precision: "F32" },
+      adapter.tensors,
+    );
     const ours = run.engine.stateOf("parameter").map((tensor) => tensor.name);
     assert.deepEqual([...adapter.tensors.keys()].sort(), ours.sort());
     const away = distance(await logits(run), new Tensors(`${directory}/logits.safetensors`).values("logits"));

@@ -4,6 +4,7 @@
  * the same spec gives the same bytes. `docs/engine.md` defines the emitted language.
  */
 
+import { givenNames, placeOf, widthOfGiven } from "../contract/givenAdapters.ts";
 import { declarationOf, resultOf } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import { needsReference } from "../contract/objective.ts";
@@ -65,8 +66,23 @@ export function linearLayers(config: ModelConfig): readonly SiteRecord[] {
 /** The tensors of the base that the model reads: shapes by name. */
 export function baseTensors(config: ModelConfig): ReadonlyMap<string, readonly number[]> {
   const parts = plainParts(config);
-  sitesOf(parts);
-  return new Map([...parts.variables.frozen].map(([name, { tensor }]) => [name, tensor.shape]));
+  const { sites } = sitesOf(parts);
+  const own = [...parts.variables.frozen].map(([name, { tensor }]) => [name, tensor.shape] as const);
+  return new Map([...own, ...givenTensors(config, sites)]);
+}
+
+/** The tensors of the adapters in the base. */
+function givenTensors({ givenAdapters }: ModelConfig, sites: readonly SiteRecord[]): [string, readonly number[]][] {
+  if (!givenAdapters) return [];
+  const rank = widthOfGiven(givenAdapters);
+  const adapted = sites.filter(({ name }) => placeOf(givenAdapters, name) !== undefined);
+  return adapted.flatMap(({ name, in: width, out }) => {
+    const { a, b } = givenNames(name);
+    return [
+      [a, [rank, width]],
+      [b, [out, rank]],
+    ];
+  });
 }
 
 /** A model without a method. */

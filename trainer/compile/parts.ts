@@ -39,15 +39,25 @@ export interface Sites {
   readonly routers: readonly string[];
 }
 
-/** Builds a model on a graph; the only place that distinguishes the families. `method`: default the run's own. */
-export function decoder(
-  { config, variables, noiseAlpha, routerAuxLoss, method: own }: ProgramParts,
+type Built = { decoder: Decoder; inputs: ModelBuilder["inputs"]; routerLoad: Tensor | undefined } & Sites;
+
+/** Builds a model on a graph, twice if the method reads a pass before its own. `method`: default the run's own. */
+export function decoder(parts: ProgramParts, graph: Graph, mode: Mode, method: SiteRewriter = parts.method): Built {
+  if (!method.context) return pass(parts, graph, mode, method);
+  const { decoder: first } = pass(parts, graph, mode, method);
+  return pass(parts, graph, mode, method, first.norm(first.hidden));
+}
+
+/** One pass of the model; the only place that distinguishes the families. `states`: those of the pass before. */
+function pass(
+  { config, variables, noiseAlpha, routerAuxLoss }: ProgramParts,
   graph: Graph,
   mode: Mode,
-  method: SiteRewriter = own,
-): { decoder: Decoder; inputs: ModelBuilder["inputs"]; routerLoad: Tensor | undefined } & Sites {
+  method: SiteRewriter,
+  states?: Tensor,
+): Built {
   const balances = routerAuxLoss > 0;
-  const builder = new ModelBuilder({ config, variables, noiseAlpha, balances, method, graph, mode });
+  const builder = new ModelBuilder({ config, variables, noiseAlpha, balances, method, graph, mode, states });
   const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
     llama,
     mistral: llama,

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
 import { appliedTraining, type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
 import { adapterTable, type ExportEntry, type ExportSettings, ggufTable, mergedTable } from "./exports.ts";
-import { canonicalMethod, type MethodSettings, quantizesFor } from "./methods/index.ts";
+import { canonicalMethod, givenSources, type MethodSettings, quantizesFor } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
 import { applied, canonical, type Json } from "./setting.ts";
 import {
@@ -51,6 +51,12 @@ function quantizationOf({ baseModel }: TrainingSpec): { quantization?: Json } {
 const quantizedFor = (method: MethodSettings): { quantizedFor?: Json } =>
   quantizesFor(method) ? { quantizedFor: canonicalMethod(method) } : {};
 
+/** The adapters of the method, where it gets any. Absent: the hashes are older. */
+function adaptersOf({ method }: TrainingSpec): { adapters?: Json } {
+  const adapters = givenSources(method).map(({ uri, endpoint }) => ({ uri, endpoint }));
+  return adapters.length === 0 ? {} : { adapters };
+}
+
 /** A test set whose format is detected is hashed as its URI alone: the hashes are older than its other fields. */
 function testOf(file: DataFile): Json {
   const reading = canonical(laterReadingTable, file);
@@ -68,6 +74,7 @@ function inputs(spec: TrainingSpec): Json {
     endpoint: spec.baseModel.endpoint,
     ...quantizationOf(spec),
     ...quantizedFor(method),
+    ...adaptersOf(spec),
     sources: dataset.sources.map((source, index) => ({
       uri: source.uri,
       endpoint: spec.dataset.sources[index]?.endpoint,

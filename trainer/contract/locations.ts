@@ -167,6 +167,9 @@ interface Inputs {
   evaluation?: { test: Accessed } | undefined;
 }
 
-/** The remote locations that prepare reads. */
-export const inputLocations = ({ baseModel, dataset, evaluation }: Inputs): Location[] =>
-  locationsOf([baseModel, ...dataset.sources, dataset.validation, evaluation?.test, dataset.chatTemplate]);
+/** The remote locations that prepare reads; `adapters`: those of the method. */
+export const inputLocations = (
+  { baseModel, dataset, evaluation }: Inputs,
+  adapters: readonly Accessed[] = [],
+): Location[] =>
+  locationsOf([baseModel, ...dataset.sources, dataset.validation, evaluation?.test, dataset.chatTemplate, ...adapters]);

@@ -15,6 +15,7 @@ import {
   rawConfig,
   ropeOf,
 } from "./families.ts";
+import { givenAdapters, givenAdaptersMember } from "./givenAdapters.ts";
 import { plainIssue } from "./plainIssue.ts";
 import type { RopeScaling } from "./rope.ts";
 import { readStoredQuantization, type StoredQuantization } from "./storedQuantization.ts";
@@ -51,6 +52,8 @@ export const modelConfig = z
       .optional(),
     slidingWindow: dimension(16_777_216).optional(),
     noRopeLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
+    /** Adapters that prepare put into the base. */
+    givenAdapters: givenAdapters.optional(),
   })
   .refine((c) => c.heads % c.kvHeads === 0, {
     message: "num_attention_heads must be a multiple of num_key_value_heads",
@@ -94,6 +97,8 @@ export function readModelConfig(config: unknown): ModelConfig {
     ropeTheta: rope.theta,
     rmsNormEps: c.rms_norm_eps ?? rules.normEps ?? 1e-6,
     tieWordEmbeddings: c.tie_word_embeddings ?? rules.tied ?? false,
+    ...(isMembers(config) &&
+      config[givenAdaptersMember] !== undefined && { givenAdapters: config[givenAdaptersMember] }),
     ...(rules.experts && { experts: expertsOf(c, rules.experts, refuse) }),
   });
   if (!parsed.success) throw new UnsupportedModelError(`config.json: ${issueText(parsed.error)}`);

@@ -39,7 +39,7 @@ export const prepareFileSchema = z.strictObject({
   /** The content that rows must have; absent: examples. */
   form: z.enum(["Pairs", "Labelled"]).optional(),
   evaluation: trainingSpec.shape.evaluation,
-  /** Set if the base is quantised for the method. */
+  /** Set if the base is quantised for the method, or gets its adapters. */
   method: trainingSpec.shape.method.optional(),
 });
 

@@ -4,7 +4,7 @@ import { effectiveSettings } from "./effective.ts";
 import type { ExportEntry } from "./exports.ts";
 import { prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Location } from "./locations.ts";
-import { effectiveMethod, quantizesFor } from "./methods/index.ts";
+import { effectiveMethod, givenSources, quantizesFor } from "./methods/index.ts";
 import type { PrepareFigures } from "./report.ts";
 import type { ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
 import type { TrainingSpec } from "./settings.ts";
@@ -30,7 +30,7 @@ export function prepareFile({ spec, artifactRoot, locations }: StagedJob): Prepa
     dataset,
     ...(form !== "Examples" && { form }),
     ...(evaluation && { evaluation }),
-    ...(quantizesFor(effectiveMethod(method)) && { method }),
+    ...((quantizesFor(effectiveMethod(method)) || givenSources(method).length > 0) && { method }),
   };
 }
 

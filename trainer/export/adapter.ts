@@ -9,6 +9,7 @@ import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter
 import type { PeftConfig } from "../methods/peftMembers.ts";
 import { readListed, verifyListed } from "../stores/directory.ts";
 import { readPeftAdapter } from "../weights/adapterSource.ts";
+import { withGiven } from "../weights/givenAdapters.ts";
 import { adapterConfigFile, adapterWeightsFile, parseAdapterConfig } from "../weights/peftConfig.ts";
 import type { ExportFormat } from "./format.ts";
 import { paddedRanks } from "./paddedRanks.ts";
@@ -35,13 +36,17 @@ export const adapterFormat = ({ dtype, padRanks, baseModel }: AdapterSettings): 
     }
     await writer.writeChunks(adapterWeightsFile, safetensorsChunks(written));
     await writer.write(adapterConfigFile, Buffer.from(`${JSON.stringify(withBase(config, baseModel), null, 2)}\n`));
+    // Adapters that this one mixes stay as they are.
+    for (const { path } of manifest.files) if (path.includes("/")) await writer.write(path, await listed(path));
   },
 
   async readBack(stores, uri, files, { base }) {
     for (const { path } of files) await verifyListed(stores, uri, files, path);
     const adapter = await readPeftAdapter(stores, uri);
     if (!adapter) throw new Error(`${uri}: the adapter that was just written has no ${adapterConfigFile}`);
-    const model = { ...(await plainModel(base.model)), method: adapter.settings, adapter: adapter.tensors };
+    const { config, tensors } = await withGiven(base.model, adapter);
+    const plain = await plainModel(base.model);
+    const model = { ...plain, model: config, tensors, method: adapter.settings, adapter: adapter.tensors };
     return { model, codec: () => base.model.codec() };
   },
 });

@@ -3,6 +3,7 @@
  * values equal those of bitsandbytes and trainer/native/runtime/nf4.h bit for bit. Pure.
  */
 import { invalid } from "../contract/failure.ts";
+import { isGivenTensor } from "../contract/givenAdapters.ts";
 import { mostUnquantized } from "../contract/report.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { absmaxName, generalised, type Nf4Matrix, nestedAbsmaxName, nf4Block, nf4NestedBlock } from "../graph/nf4.ts";
@@ -12,7 +13,7 @@ import { type PlacedTensor, storedType } from "./huggingFace.ts";
 export function storageOf(table: ReadonlyMap<string, PlacedTensor>, layers: readonly string[]): CompileSpec["storage"] {
   const quantized = [...table.keys()].filter((name) => table.has(absmaxName(name)));
   const parts = new Set(quantized.flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]));
-  const dense = storedType(new Map([...table].filter(([name]) => !parts.has(name))));
+  const dense = storedType(new Map([...table].filter(([name]) => !parts.has(name) && !isGivenTensor(name))));
   if (quantized.length === 0) return { dense, linear: dense, doubleQuantization: false };
   const nested = quantized.filter((name) => table.has(nestedAbsmaxName(name)));
   if (nested.length > 0 && nested.length < quantized.length) {

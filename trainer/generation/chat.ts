@@ -18,9 +18,9 @@ import { methodOf } from "../methods/index.ts";
 import { ropeTable } from "../models/rope.ts";
 import { requireFit } from "../weights/adapterFit.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
+import { withGiven } from "../weights/givenAdapters.ts";
 import { encodeValues } from "../weights/merge.ts";
 import type { StoredModel } from "../weights/storedModel.ts";
-import { tensorsOf } from "../weights/verifiedBase.ts";
 import { sampleToken } from "./sample.ts";
 
 export interface ChatOptions {
@@ -62,8 +62,7 @@ export class Chat {
     // Runs beside the reading of the weights.
     const tried = model.codecTexts().then(tryTokenizer);
     tried.catch(() => {});
-    const config = await model.config();
-    const table = await model.tensors();
+    const { config, tensors: base } = await withGiven(model, adapter);
     const storage = await model.storage();
     if (adapter?.plainRefusal !== undefined && storage.linear !== "NF4")
       throw invalid("AdapterUnsupported", adapter.plainRefusal);
@@ -84,7 +83,6 @@ export class Chat {
     });
     const engine = new Engine(compiled, { threads });
     try {
-      const base = tensorsOf(model, table);
       await engine.bind(base);
       if (adapter) {
         await checkRepeated(base, adapter);

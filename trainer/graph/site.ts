@@ -5,7 +5,7 @@
 import type { NodeBuilder } from "./op.ts";
 import type { Initial, Tensor } from "./tensor.ts";
 
-/** ((from·Aᵀ) ⊙ scale)·Bᵀ beside a matrix. a [r, in] · scale [r] · b [out, r]. */
+/** ((from·Aᵀ) ⊙ scale)·Bᵀ beside a matrix. a [r, in] · scale [r], or [T, r] for each token · b [out, r]. */
 export interface LowRank {
   readonly from: Tensor;
   readonly a: Tensor;
@@ -94,6 +94,18 @@ export interface Site {
   observe(build: (graph: NodeBuilder, updated: (theta: Tensor) => Updated) => void): void;
 }
 
+/** The updates that prepare put into the base at a layer, those of one adapter behind those of the one before. */
+export interface GivenUpdates {
+  /** [r, in] and [out, r], r the sum of the adapters' ranks. */
+  readonly a: Tensor;
+  readonly b: Tensor;
+  /** The rank of each adapter. */
+  readonly ranks: readonly number[];
+  /** The number of this layer among the `places` adapted ones. */
+  readonly place: number;
+  readonly places: number;
+}
+
 export interface LinearSite extends Site {
   readonly in: number;
   readonly out: number;
@@ -102,6 +114,19 @@ export interface LinearSite extends Site {
   /** Subtracts scale·B·A of the initial A and B from the base's matrix and stores the rest in the matrix's type; not in NF4. */
   subtractProduct(a: Trained, b: Trained, scale: number): void;
   /** Dropout with one mask per input tensor: layers that read the same x share it. Not active outside of training. */
+  dropout(x: Tensor, p: number): Tensor;
+  /** The adapters in the base at this layer; undefined if there are none. */
+  given(): GivenUpdates | undefined;
+  /** The method's value of `context`; undefined in the first pass. */
+  readonly context: Tensor | undefined;
+}
+
+/** The states of the model's first pass, from which a method computes what its second pass needs. */
+export interface ContextSite extends Site {
+  /** The ranks of the adapters in the base, and the number of the layers that they adapt. */
+  readonly ranks: readonly number[];
+  readonly places: number;
+  /** As that of a linear layer. */
   dropout(x: Tensor, p: number): Tensor;
 }
 
@@ -226,6 +251,11 @@ export interface SiteRewriter {
   /** What is beside a parameter of experts; undefined: nothing. */
   experts(site: ExpertSite): ExpertLowRank | undefined;
   embedding(site: EmbeddingSite, base: BaseEmbedding): Tensor;
+  /**
+   * If present, the model runs twice: first with `context` undefined at every site and without gradients, then with this
+   * function of the first pass's normed states [T, width].
+   */
+  readonly context?: ((site: ContextSite, states: Tensor) => Tensor) | undefined;
   /** The output of a branch. */
   branch(site: BranchSite, end: BranchEnd): Tensor;
   prefix(site: AttentionSite): KeyValuePrefix | undefined;

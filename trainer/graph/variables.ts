@@ -106,8 +106,8 @@ export class Variables {
     this.#sealed = true;
   }
 
-  /** A tensor of the base, in the storage of norms and embeddings or in that of the linear layers. */
-  weight(name: string, shape: readonly number[], kind: "dense" | "linear"): Tensor {
+  /** A tensor of the base: in the storage of norms and embeddings, in that of the linear layers, or in F32 as a given adapter. */
+  weight(name: string, shape: readonly number[], kind: "dense" | "linear" | "given"): Tensor {
     return this.#declare(this.frozen, name, () => frozenWeight(name, shape, kind, this.#storage)).tensor;
   }
 
@@ -256,7 +256,7 @@ function state(name: string, role: Role, dtype: DataType, shape: readonly number
 function frozenWeight(
   name: string,
   shape: readonly number[],
-  kind: "dense" | "linear",
+  kind: "dense" | "linear" | "given",
   storage: CompileSpec["storage"],
 ): FrozenWeight {
   const frozen = (dtype: DataType, how: TensorStorage): Tensor => ({
@@ -267,7 +267,7 @@ function frozenWeight(
     shape,
   });
   if (kind !== "linear" || !isNf4(storage, name.replace(/\.weight$/, ""))) {
-    const { dense } = storage;
+    const dense = kind === "given" ? "F32" : storage.dense;
     return { tensor: frozen(dense, "dense"), parts: [{ name, dtype: dense, shape }] };
   }
   // An NF4 tensor has the type of its dequantised values.

@@ -16,6 +16,7 @@ import { type BoundMethod, noMethod, type RegisteredMethod } from "./method.ts";
 import { prefixTuning } from "./prefixTuning/method.ts";
 import { promptTuning } from "./promptTuning/method.ts";
 import { pTuning } from "./pTuning/method.ts";
+import { xlora } from "./xlora/method.ts";
 
 const methods: readonly RegisteredMethod[] = [
   lora,
@@ -24,6 +25,7 @@ const methods: readonly RegisteredMethod[] = [
   loha,
   lokr,
   krona,
+  xlora,
   ia3,
   bottleneck,
   prefixTuning,

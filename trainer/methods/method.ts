@@ -13,6 +13,7 @@ import type {
   BaseLinear,
   BranchEnd,
   BranchSite,
+  ContextSite,
   EmbeddingSite,
   ExpertLowRank,
   ExpertSite,
@@ -109,6 +110,11 @@ export interface Method<Settings> {
   experts?(site: ExpertSite, settings: Settings): ExpertLowRank | undefined;
   /** Rewrites an embedding of the base. */
   embedding?(site: EmbeddingSite, base: BaseEmbedding, settings: Settings): Tensor;
+  /**
+   * Makes the model run twice. In the first pass, which has no gradients, the sites' `context` is undefined; in the second it is
+   * this function of the first pass's normed states [T, width].
+   */
+  context?(site: ContextSite, states: Tensor, settings: Settings): Tensor;
   /** Changes what a branch of a block adds to the block's state. */
   branch?(site: BranchSite, end: BranchEnd, settings: Settings): Tensor;
   /** Keys and values that every token of this attention attends to before its own segment's. */
@@ -223,6 +229,7 @@ function bind<Settings extends MethodSettings>(
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
     experts: (site) => method.experts?.(site, settings),
     embedding: (site, base) => method.embedding?.(site, base, settings) ?? base(),
+    context: method.context && ((site, states) => method.context!(site, states, settings)),
     branch: (site, end) => method.branch?.(site, end, settings) ?? end.output,
     prefix: (site) => method.prefix?.(site, settings),
     prompt: (site) => method.prompt?.(site, settings),
@@ -269,6 +276,7 @@ export const noMethod: BoundMethod = {
   linear: (_site, x, base) => base(x),
   experts: () => undefined,
   embedding: (_site, base) => base(),
+  context: undefined,
   branch: (_site, { output }) => output,
   prefix: () => undefined,
   prompt: () => undefined,

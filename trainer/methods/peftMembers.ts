@@ -114,6 +114,20 @@ export class PeftMembers {
     throw this.#wrong(name, `lists of distinct tokens of ${modules.join(" and ")}`);
   }
 
+  /** Texts by name. */
+  texts(name: string): Readonly<Record<string, string>> {
+    const value = this.#take(name);
+    const entries = isObject(value) ? Object.entries(value) : [];
+    const texts = entries.flatMap(([key, text]) => (typeof text === "string" ? [[key, text] as const] : []));
+    if (texts.length > 0 && texts.length === entries.length && texts.length <= 1024) return Object.fromEntries(texts);
+    throw this.#wrong(name, "an object of texts");
+  }
+
+  /** The failure for a member with another value than expected. */
+  wrong(name: string, expected: string) {
+    return this.#wrong(name, expected);
+  }
+
   /** Whole numbers from 0; an empty list if absent. */
   wholes(name: string): number[] {
     const value: unknown = [this.#take(name) ?? []].flat();

@@ -15,6 +15,8 @@ import { StoredModel } from "../weights/storedModel.ts";
 interface Row {
   readonly name: string;
   readonly method: TrainingSpec["method"];
+  /** Instead of `method`. */
+  readonly mixes?: TinyOptions["mixes"];
   readonly learningRate: string;
   readonly shape?: TinyOptions["shape"];
   /** Why a base in NF4 is not trained so. */
@@ -84,6 +86,13 @@ const methods: readonly Row[] = [
     peftRefusal: /export alone: method\.bottleneck leaves an adapter in AdapterHub's layout/,
   },
   {
+    name: "X-LoRA",
+    method: { xlora: { adapters: [] } },
+    mixes: { layerwise: true, classifierDepth: 2, classifierWidth: 16, topK: 1 },
+    learningRate: "3e-2",
+    refusal: /export merged: method\.xlora .* cannot hold: leave merged exports out/,
+  },
+  {
     name: "BitFit",
     method: { bitfit: {} },
     learningRate: "3e-1",
@@ -131,12 +140,13 @@ const bases = {
   NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
 } as const;
 
-for (const { name, method, learningRate, shape, refusal, peftRefusal, nf4Refusal, plainRefusal, readAs } of methods) {
+for (const row of methods) {
+  const { name, method, mixes, learningRate, shape, refusal, peftRefusal, nf4Refusal, plainRefusal, readAs } = row;
   for (const [storage, base] of Object.entries(bases)) {
     const trainingRefusal = storage === "NF4" ? nf4Refusal : plainRefusal?.training;
     const outcome = trainingRefusal ? "is refused" : `learns, and is ${refusal ? "not merged" : "merged"}`;
     test(`${name} on a base in ${storage} ${outcome}`, async (t) => {
-      const made = { ...base, shape: { ...base.shape, ...shape }, method };
+      const made = { ...base, shape: { ...base.shape, ...shape }, ...(mixes ? { mixes } : { method }) };
       const tiny = await TinyTraining.make(t, { ...made, training: { maxSteps: 12, learningRate } });
       const training = runTrain(await tiny.trainFile(), tiny.context());
       if (trainingRefusal) return await assert.rejects(training, trainingRefusal);

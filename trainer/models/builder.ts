@@ -3,11 +3,13 @@
  * step, the evaluation and the generation; the builder handles their differences (attention over segments or over the
  * cache, the head) by its mode.
  */
+import { givenNames, placeOf, placesOf, widthOfGiven } from "../contract/givenAdapters.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";
 import {
   type BaseEmbedding,
   type BaseLinear,
+  type GivenUpdates,
   type KeyValuePrefix,
   type LowRank,
   type Site,
@@ -30,6 +32,7 @@ import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
 import { glu } from "../ops/glu/op.ts";
 import { linear } from "../ops/linear/op.ts";
+import { multiply } from "../ops/multiply/op.ts";
 import { noise } from "../ops/noise/op.ts";
 import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { replaceRows } from "../ops/replaceRows/op.ts";
@@ -59,6 +62,8 @@ export interface BuilderParts {
   readonly noiseAlpha: number;
   /** Whether a training balances the load of the routers. */
   readonly balances: boolean;
+  /** The normed states of the pass before this one, which the method reads. Absent: there was none. */
+  readonly states?: Tensor | undefined;
 }
 
 export interface LinearOptions {
@@ -94,8 +99,11 @@ export class ModelBuilder {
   readonly #noiseAlpha: number;
   readonly #dropped = new Map<Tensor, Tensor>();
   #hasPrompt = false;
+  readonly #context: Tensor | undefined;
+  /** Before the names of caches: each pass has its own. */
+  readonly #pass: string;
 
-  constructor({ config, graph, variables, method, mode, noiseAlpha, balances }: BuilderParts) {
+  constructor({ config, graph, variables, method, mode, noiseAlpha, balances, states }: BuilderParts) {
     this.config = config;
     this.graph = graph;
     this.mode = mode;
@@ -107,6 +115,35 @@ export class ModelBuilder {
       weight: (name, shape, kind) => this.weight(name, shape, kind),
       site: (name, trained) => this.#site(name, trained),
     });
+    this.#pass = method.context && !states ? "first." : "";
+    this.#context = states && this.#contextOf(states);
+  }
+
+  /** What the method computes from the pass before this one. */
+  #contextOf(states: Tensor): Tensor | undefined {
+    const { givenAdapters, layers } = this.config;
+    const site = {
+      ...this.#site("classifier", []),
+      ranks: givenAdapters?.ranks ?? [],
+      places: givenAdapters ? placesOf(givenAdapters, layers) : 0,
+      dropout: (t: Tensor, p: number) => this.#dropout(t, p),
+    };
+    return this.#method.context?.(site, states);
+  }
+
+  /** The adapters in the base at a layer. */
+  #given(name: string, width: number, out: number): GivenUpdates | undefined {
+    const { givenAdapters, layers } = this.config;
+    const place = givenAdapters && placeOf(givenAdapters, name);
+    if (!givenAdapters || place === undefined) return undefined;
+    const [names, rank] = [givenNames(name), widthOfGiven(givenAdapters)];
+    return {
+      a: this.#variables.weight(names.a, [rank, width], "given"),
+      b: this.#variables.weight(names.b, [out, rank], "given"),
+      ranks: givenAdapters.ranks,
+      place,
+      places: placesOf(givenAdapters, layers),
+    };
   }
 
   /** Every node that `build` adds belongs to the repeated block of this number. */
@@ -228,6 +265,8 @@ export class ModelBuilder {
       subtractProduct: (a: Trained, b: Trained, scale: number) =>
         this.#variables.subtractProduct(`${name}.weight`, a.theta, b.theta, scale),
       dropout: (t: Tensor, p: number) => this.#dropout(t, p),
+      given: () => this.#given(name, width, out),
+      context: this.#context,
     };
     this.#noteInput(name, x);
     const y = this.#method.linear(site, x, base);
@@ -270,6 +309,7 @@ export class ModelBuilder {
   /** (from·Aᵀ) ⊙ scale */
   #lowered({ from, a, scale }: LowRank): Tensor {
     const x = linear.node(this.graph, { x: from, w: a }, { tailScale: 1 }).y;
+    if (scale?.shape.length === 2) return multiply.node(this.graph, { a: x, b: scale }, {}).y;
     return scale ? scaleColumns.node(this.graph, { x, scale }, {}).y : x;
   }
 
@@ -400,8 +440,8 @@ export class ModelBuilder {
     const slot = graph.input("slot", "I32", [mode.tokens]);
     const position = graph.input("position", "I32", [mode.tokens]);
     const shape = [mode.slots, mode.capacity + this.#method.positionOffset, width];
-    const cacheK = this.#variables.cache(`cache.${layer}.k`, shape);
-    const cacheV = this.#variables.cache(`cache.${layer}.v`, shape);
+    const cacheK = this.#variables.cache(`${this.#pass}cache.${layer}.k`, shape);
+    const cacheV = this.#variables.cache(`${this.#pass}cache.${layer}.v`, shape);
     if (prefix) this.#variables.prefixCache(name, prefix, { keys: cacheK, values: cacheV });
     cacheAppend.node(graph, { k, v, slot, position, cacheK, cacheV }, {});
     const cached = { ...attributes, ...(this.#slides(layer) && { window: slidingWindow }) };

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import type { DatasetSettings } from "../contract/effective.ts";
 import { dataFile, effectiveBase, effectiveSettings } from "../contract/effective.ts";
 import { corrupt, invalid } from "../contract/failure.ts";
-import { effectiveMethod } from "../contract/methods/index.ts";
+import { effectiveMethod, givenSources, quantizesFor } from "../contract/methods/index.ts";
 import { modelConfig } from "../contract/model.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
@@ -26,6 +26,7 @@ import { withTemplate } from "./chosenTemplate.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { type DatasetFile, datasetFiles, type FoundFile, filesOf } from "./dataFiles.ts";
+import { withAdapters } from "./givenAdapters.ts";
 import { quantizeBase } from "./quantizeBase.ts";
 import { readQuestions } from "./readQuestions.ts";
 import type { FileColumns } from "./readSource.ts";
@@ -80,6 +81,8 @@ class Preparation {
   #staged: StagedObject[] = [];
   /** The base model's location, at its current revision. */
   #baseAt: { uri: string; revision: string | undefined };
+  /** The locations of the method's adapters, likewise. */
+  #adaptersAt: readonly string[] = [];
   /** The files of the data set and of the test set, as the last fingerprint found them. */
   #files: { dataset: readonly DatasetFile[]; test: readonly FoundFile[] } = { dataset: [], test: [] };
 
@@ -95,7 +98,12 @@ class Preparation {
 
   async run(): Promise<PrepareResult> {
     const { uri, revision } = this.#file.baseModel;
-    this.#baseAt = await this.#context.stores.pinned(uri, revision);
+    const { stores } = this.#context;
+    this.#baseAt = await stores.pinned(uri, revision);
+    const adapters = this.#file.method ? givenSources(this.#file.method) : [];
+    this.#adaptersAt = await Promise.all(
+      adapters.map(async (adapter) => (await stores.pinned(adapter.uri, undefined)).uri),
+    );
     let fingerprint = await this.#fingerprint();
     const known = await this.#known(fingerprint);
     if (known) return { figures: known.figures, reused: true };
@@ -178,7 +186,9 @@ class Preparation {
     if (addedTokens.length > 0 || chatTemplate !== undefined) await tryTokenizer(await own.model.codecTexts());
     const larger =
       addedTokens.length === 0 ? own : await withTokens(own, addedTokens, { stores, objects, log: this.#context.log });
-    const staged = chatTemplate === undefined ? larger : await withTemplate(larger, chatTemplate, { stores, objects });
+    const spoken = chatTemplate === undefined ? larger : await withTemplate(larger, chatTemplate, { stores, objects });
+    const staged =
+      this.#adaptersAt.length === 0 ? spoken : await withAdapters(spoken, this.#adaptersAt, { stores, objects });
     return { ...staged, digest: await this.#keepBase(staged.manifest) };
   }
 
@@ -198,9 +208,10 @@ class Preparation {
       this.#report({ phase: "Quantizing", done, total, unit: "tensors" });
     };
     const [objects, { artifactRoot }] = [this.#objects, this.#file];
+    const method = this.#file.method && effectiveMethod(this.#file.method);
     const made = await quantizeBase({
       ...{ stores, objects, artifactRoot, original, quantization, onTensor },
-      ...(this.#file.method && { method: effectiveMethod(this.#file.method) }),
+      ...(method && quantizesFor(method) && { method }),
       threads: this.#context.threads,
     });
     const { manifest, bytes, dense } = made;
@@ -246,6 +257,10 @@ class Preparation {
     const note = (...facts: (string | number)[]) => hash.update(`${facts.join("\0")}\n`);
     for (const entry of await this.#context.stores.of(base).list(base)) {
       note(base, entry.path, entry.bytes, entry.version);
+    }
+    for (const uri of this.#adaptersAt) {
+      for (const entry of await this.#context.stores.of(uri).list(uri))
+        note(uri, entry.path, entry.bytes, entry.version);
     }
     const template = this.#settings.chatTemplate?.uri;
     if (template !== undefined) {

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { linearLayers } from "../compile/compile.ts";
 import type { QuantizationSettings } from "../contract/effective.ts";
 import { corrupt, invalid, messageOf } from "../contract/failure.ts";
+import { isGivenTensor } from "../contract/givenAdapters.ts";
 import { canonicalJson } from "../contract/hashes.ts";
 import { canonicalMethod, type MethodSettings } from "../contract/methods/index.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
@@ -95,7 +96,11 @@ export async function quantizeBase(options: QuantizeOptions): Promise<QuantizedB
   const companions = new Set(original.model.companions());
   const kept = original.manifest.files.filter(({ path }) => companions.has(path));
   const manifest: BaseManifest = { kind: "base", version: 1, files: [...kept, ...files], original: original.digest };
-  return { manifest, bytes, dense: storedType(new Map([...table].filter(([name]) => !linear.has(name)))) };
+  return {
+    manifest,
+    bytes,
+    dense: storedType(new Map([...table].filter(([name]) => !linear.has(name) && !isGivenTensor(name)))),
+  };
 }
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 16);

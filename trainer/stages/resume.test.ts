@@ -57,6 +57,11 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { krona: {} } },
     { method: { fishMask: { density: "0.1", samples: 4 } } },
     { method: { bitfit: {} }, shape: { family: "qwen2" } },
+    {
+      method: { xlora: { adapters: [] } },
+      mixes: { classifierDepth: 2, classifierWidth: 8, topK: 1 },
+      quantization: { type: "NF4" },
+    },
     { method: { bottleneck: { design: "Houlsby", dropout: "0.1" } }, quantization: { type: "NF4" } },
     { method: { ia3: {} }, quantization: { type: "NF4" } },
     { method: { promptTuning: { virtualTokens: 4 } }, quantization: { type: "NF4" }, shape: { contextLength: 128 } },

@@ -3,10 +3,11 @@
  * adapter is refused with a failure that names the fault, or is used by native code: decomposed, and applied to a model.
  */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { CompileError, compile } from "../compile/compile.ts";
 import { StageFailure } from "../contract/failure.ts";
 import { resultOf, usualMethod } from "../contract/methods/index.ts";
+import type { ModelConfig } from "../contract/model.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { spectrumOfProduct } from "../inspection/spectrum.ts";
 import { methodOf, registeredMethods } from "../methods/index.ts";
@@ -26,8 +27,9 @@ export interface AdapterSeed {
   readonly weights: Uint8Array;
 }
 
-/** With biases, which BitFit needs. */
-const model = { ...tinyModel, family: "qwen2" } as const;
+/** With biases, which BitFit needs, and adapters, which X-LoRA mixes. */
+const givenAdapters = { ranks: [1, 2], modules: ["self_attn.q_proj"] };
+const model: ModelConfig = { ...tinyModel, family: "qwen2", givenAdapters };
 
 const specOf = (settings: PeftAdapter["settings"]) => {
   const { training: _, ...spec } = aSpec({ method: settings, model });
@@ -35,8 +37,10 @@ const specOf = (settings: PeftAdapter["settings"]) => {
 };
 
 /** One of each method that has a layout. */
-export const adapterSeeds: readonly AdapterSeed[] = registeredMethods().flatMap(({ declaration: { kind } }) => {
-  const settings = usualMethod(kind);
+export const adapterSeeds: readonly AdapterSeed[] = registeredMethods().flatMap(({ declaration }) => {
+  const { givesAdapters } = declaration;
+  const given = givesAdapters === undefined ? {} : { [givesAdapters]: [{ uri: "0" }, { uri: "1" }] };
+  const settings = { ...usualMethod(declaration.kind), ...given };
   const method = methodOf(settings);
   if (!method.peft || resultOf(settings) === "Model") return [];
   const { state, sites } = compile(specOf(settings));
@@ -53,7 +57,9 @@ export const adapterSeeds: readonly AdapterSeed[] = registeredMethods().flatMap(
     name: "base",
     revision: null,
   });
-  return [{ name: kind, weightsFile: weightsFileOf(settings), config, weights: encodeSafetensors(tensors) }];
+  return [
+    { name: declaration.kind, weightsFile: weightsFileOf(settings), config, weights: encodeSafetensors(tensors) },
+  ];
 });
 
 /** Values that a configuration should not have. */
@@ -89,6 +95,12 @@ export function fuzzedAdapter(number: number): AdapterSeed {
 export async function readFuzzedAdapter(directory: string, adapter: AdapterSeed): Promise<string> {
   await writeFile(`${directory}/${adapterConfigFile}`, adapter.config);
   await writeFile(`${directory}/${adapter.weightsFile}`, adapter.weights);
+  const beside = adapterSeeds.find(({ name }) => name === "lora")!;
+  for (const folder of givenAdapters.ranks.map((_, index) => `${directory}/${index}`)) {
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${folder}/${adapterConfigFile}`, beside.config);
+    await writeFile(`${folder}/${beside.weightsFile}`, beside.weights);
+  }
   try {
     const read = await readPeftAdapter(new Stores(), `file://${directory}`);
     assert.ok(read, "there is a configuration");

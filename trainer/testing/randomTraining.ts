@@ -1,6 +1,6 @@
 /** A random tiny training of a method: a model of some family, settings, examples. The same for the same method and seed. */
 import { CompileError, compile } from "../compile/compile.ts";
-import { effectiveMethod, type WrittenMethod } from "../contract/methods/index.ts";
+import { declarationOf, effectiveMethod, type WrittenMethod } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { aSpec, type Example, tinyModel } from "./compiledRun.ts";
@@ -33,7 +33,8 @@ export function randomTraining(kind: string, seed: number): RandomTraining {
   const first = pick(0, families.length - 1);
   let refusal = "";
   for (let index = 0; index < families.length; index++) {
-    const model = randomModel(families[(first + index) % families.length]!, pick);
+    const plain = randomModel(families[(first + index) % families.length]!, pick);
+    const model = declarationOf(kind).givesAdapters === undefined ? plain : withRandomAdapters(plain, pick);
     const spec = aSpec({ model, method: randomSettings(kind, model, pick) });
     const reason = refusalOf(spec);
     const onCpu = pick(0, 1) === 0 ? spec : { ...spec, ...inBf16 };
@@ -41,6 +42,13 @@ export function randomTraining(kind: string, seed: number): RandomTraining {
     refusal = reason;
   }
   throw new Error(`${kind}, seed ${seed}: no family can be trained: ${refusal}`);
+}
+
+function withRandomAdapters(model: ModelConfig, pick: Pick): ModelConfig {
+  const ranks = Array.from({ length: pick(2, 3) }, () => pick(1, 4));
+  const layers = pick(0, 1) === 0 ? undefined : [pick(0, model.layers - 1)];
+  const modules = pick(0, 1) === 0 ? ["self_attn.o_proj", "mlp.down_proj"] : ["mlp.down_proj"];
+  return { ...model, givenAdapters: { ranks, modules, layers } };
 }
 
 function refusalOf(spec: CompileSpec): string | undefined {
@@ -83,6 +91,16 @@ function randomSettings(kind: string, model: ModelConfig, pick: Pick): CompileSp
     loha: { rank: pick(1, 4), targetModules, layers },
     lokr: { rank: pick(1, 4), decomposeBoth: oneOf(true, false), targetModules },
     krona: { scale: oneOf("0.5", "2"), targetModules },
+    xlora: {
+      adapters: (model.givenAdapters?.ranks ?? []).map((_, index) => ({ uri: String(index) })),
+      ...oneOf({ classifierDepth: 1 }, { classifierDepth: 3, classifierWidth: pick(1, 7), classifierDropout: dropout }),
+      ...oneOf(
+        { topK: 1 },
+        { topK: 2, normalization: "Chosen" as const },
+        { temperature: "0.5", firstPassScale: "0.5" },
+      ),
+      ...{ layerwise: oneOf(true, false), scale: oneOf("1", "1.5") },
+    },
     bottleneck: {
       ...{
         design: oneOf("Houlsby", "Pfeiffer", "Parallel"),

@@ -10,14 +10,18 @@ import type { TrainingSpec } from "../contract/settings.ts";
 import { exportFile, pinsOf, prepareFile, trainFile } from "../contract/stageFiles.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { runPrepare } from "../stages/prepare.ts";
+import { runTrain } from "../stages/train.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type TestStage, temporaryDirectory, testContext } from "./temporary.ts";
+import { writeTinyAdapter } from "./tinyAdapter.ts";
 import { type TinyShape, writeTinyModel } from "./tinyModel.ts";
 
 export interface TinyOptions {
   shape?: Partial<TinyShape>;
   quantization?: TrainingSpec["baseModel"]["quantization"];
   method?: TrainingSpec["method"];
+  /** X-LoRA instead of a method, of an adapter that learnt the task in a training of its own, and a random one. */
+  mixes?: Omit<NonNullable<TrainingSpec["method"]["xlora"]>, "adapters">;
   training?: NonNullable<TrainingSpec["training"]>;
   dataset?: Partial<TrainingSpec["dataset"]>;
   /** Members of the evaluation in addition to its data. */
@@ -58,7 +62,18 @@ export class TinyTraining {
     await writeFile(`${directory}/train.jsonl`, data);
     await writeFile(`${directory}/test.jsonl`, rowsOf(900, 8));
     const artifacts = options.artifacts ?? { root: `file://${directory}/artifacts` };
-    return new TinyTraining(directory, specOf(directory, options), artifacts);
+    const spec = specOf(directory, options);
+    if (!options.mixes) return new TinyTraining(directory, spec, artifacts);
+    const adapters = await adaptersIn(directory, options);
+    const method = { xlora: { ...options.mixes, adapters: adapters.map((uri) => ({ uri })) } };
+    return new TinyTraining(directory, { ...spec, method }, artifacts);
+  }
+
+  /** The adapter of this training, alone in a directory of artifacts. */
+  static async learnt(directory: string, spec: TrainingSpec): Promise<string> {
+    const training = new TinyTraining(directory, spec, { root: `file://${directory}/learnt` });
+    await runTrain(await training.trainFile(), training.context());
+    return `${await training.runPath()}/adapter`;
   }
 
   /** The same training, with the same prepared inputs in artifacts of its own; only for local artifacts. */
@@ -104,6 +119,16 @@ export class TinyTraining {
     const { artifactRoot, runHash: hash } = await this.trainFile();
     return storeLayout.run(artifactRoot, hash).slice("file://".length);
   }
+}
+
+/** The URIs of an adapter that learnt the task and of a random one. */
+async function adaptersIn(directory: string, options: TinyOptions): Promise<string[]> {
+  const training = { maxSteps: 40, batchTokens: 256, learningRate: "2e-2" };
+  const { quantization: _, ...plain } = options;
+  const spec = specOf(directory, { ...plain, method: { lora: { rank: 4 } }, training });
+  const random = { lora: { rank: 2, alpha: 3, targetModules: ["q_proj", "down_proj"] } };
+  await writeTinyAdapter(`${directory}/random`, `${directory}/base`, random);
+  return [`file://${await TinyTraining.learnt(directory, spec)}`, `file://${directory}/random`];
 }
 
 function rowsOf(first: number, count: number): string {

@@ -15,6 +15,7 @@ import type { Stores } from "../stores/stores.ts";
 import type { BaseName } from "./baseName.ts";
 import { companionsOf } from "./companions.ts";
 import { type WrittenTensor, writtenTensors } from "./fusedExperts.ts";
+import { givenFiles } from "./givenFiles.ts";
 import { encodeValues } from "./merge.ts";
 import { adapterConfig, adapterConfigFile, weightsFileOf } from "./peftConfig.ts";
 import type { StoredModel } from "./storedModel.ts";
@@ -52,7 +53,7 @@ export async function writeAdapter(
 ): Promise<{ digest: string; bytes: number }> {
   const { runHash, baseDigest, baseUri, method } = facts;
   const writer = await DirectoryWriter.begin(stores, uri, { alone: true });
-  if (resultOf(method) === "Adapter") await writePeft(writer, result.engine, result.parameters, facts);
+  if (resultOf(method) === "Adapter") await writePeft(writer, result, facts);
   else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
   const digest = await writer.commit(
     { kind: "adapter", version: 1, runHash, baseDigest, baseUri, method },
@@ -63,8 +64,7 @@ export async function writeAdapter(
 
 async function writePeft(
   writer: DirectoryWriter,
-  engine: Engine,
-  parameters: Parameters,
+  { engine, parameters, base }: { engine: Engine; parameters: Parameters; base: StoredModel },
   { method, baseName, steps }: AdapterFacts,
 ): Promise<void> {
   const firsts = new Set(engine.stateOf("first").map(({ name }) => name));
@@ -83,6 +83,8 @@ async function writePeft(
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
   const config = { modules, model: engine.compiled.spec.model, parameters: named, steps };
   await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, config, baseName)));
+  if (engine.compiled.spec.model.givenAdapters)
+    for await (const { name, chunks } of givenFiles(base, sites)) await writer.writeChunks(name, chunks);
 }
 
 /** The trained model, in the type that the training computed with: its base's, or F32 for F16 and mixtures. */

@@ -1,7 +1,7 @@
 /** Reads a trained adapter from its directory: Luthier's with every digest checked, or any in PEFT's layout. */
 
 import { corrupt } from "../contract/failure.ts";
-import { type MethodSettings, quantizesFor, resultOf } from "../contract/methods/index.ts";
+import { givenSourcesOf, type MethodSettings, quantizesFor, resultOf } from "../contract/methods/index.ts";
 import { isFloatType, widened } from "../formats/bfloat16.ts";
 import { type DecodedTensor, decodeTensors, SafetensorsError } from "../formats/safetensors.ts";
 import { methodOf } from "../methods/index.ts";
@@ -43,6 +43,8 @@ export interface PeftAdapter {
   /** Why it cannot be applied to a base that is not quantised; absent if it can. */
   plainRefusal?: string;
   tensors: AdapterTensors;
+  /** The adapters that it mixes, which are in folders beside it. */
+  given?: readonly PeftAdapter[];
   /** Tensors of the base that the file repeats, by the base's names. */
   repeated?: ReadonlyMap<string, DecodedTensor>;
 }
@@ -61,7 +63,24 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
       `${uri}: ${file} is missing; save the adapter as safetensors, because pickles (*.bin) are not opened`,
     );
   const only = await onlyQuantized(stores, uri);
-  return { settings, ...only, ...foreignTensors(await store.read(`${uri}/${file}`), file, settings, parsed) };
+  const given = await givenBeside(stores, uri, givenSourcesOf(settings).length);
+  return { settings, ...only, ...given, ...foreignTensors(await store.read(`${uri}/${file}`), file, settings, parsed) };
+}
+
+/** So many adapters in folders by their numbers. */
+async function givenBeside(stores: Stores, uri: string, count: number): Promise<Pick<PeftAdapter, "given">> {
+  if (count === 0) return {};
+  const given: PeftAdapter[] = [];
+  for (let index = 0; index < count; index++) {
+    const adapter = await readPeftAdapter(stores, `${uri}/${index}`);
+    if (!adapter)
+      throw corrupt(
+        "AdapterMissing",
+        `${uri}: the adapter ${index} that it mixes is missing: put its ${adapterConfigFile} and weights into the folder ${index}`,
+      );
+    given.push(adapter);
+  }
+  return { given };
 }
 
 /** An adapter of ours whose base was quantised for it belongs to that base alone. */

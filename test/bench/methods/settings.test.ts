@@ -5,8 +5,9 @@ import { method } from "../../../trainer/contract/settings.ts";
 import { type MethodResult, page, plot, type Trained } from "./page.ts";
 import { methodEntries } from "./settings.ts";
 
-test("the comparison of methods has a valid entry for every method", () => {
-  assert.deepEqual(Object.keys(methodEntries).sort(), declarations.map(({ kind }) => kind).sort());
+test("the comparison of methods has a valid entry for every method that starts from the base alone", () => {
+  const compared = declarations.filter(({ givesAdapters }) => givesAdapters === undefined);
+  assert.deepEqual(Object.keys(methodEntries).sort(), compared.map(({ kind }) => kind).sort());
   for (const [kind, variants] of Object.entries(methodEntries)) {
     for (const [name, entry] of Object.entries(variants)) {
       assert.deepEqual(Object.keys(method.parse(entry.method)), [kind], name);

@@ -1,6 +1,7 @@
 /**
  * How each method is trained by `npm run bench -- --methods`: one budget for all, and per method the learning rate (the base is
- * small, so most are above the defaults) and settings that differ from the defaults. A method without a line fails a test.
+ * small, so most are above the defaults) and settings that differ from the defaults. A method without a line fails a test,
+ * unless it mixes adapters of earlier trainings, whose budget would be another one.
  */
 import type { TrainingSpec } from "../../../trainer/contract/settings.ts";
 

@@ -56,6 +56,8 @@ interface Words<Kind extends string, Table extends SettingTable> {
    * base alone.
    */
   readonly quantizesFor?: QuantizesFor;
+  /** A setting that lists adapters, which prepare puts into the base; the result belongs to that base. */
+  readonly givesAdapters?: string;
   /** A method with fewer trained parameters, for the case that this one does not fit. */
   readonly smaller?: { readonly kind: string };
 }

@@ -26,6 +26,7 @@ import { lora } from "./lora.ts";
 import { prefixTuning } from "./prefixTuning.ts";
 import { promptTuning } from "./promptTuning.ts";
 import { pTuning } from "./pTuning.ts";
+import { xlora } from "./xlora.ts";
 
 export type { MethodSettings } from "./declaration.ts";
 
@@ -37,6 +38,7 @@ const declared = {
   loha,
   lokr,
   krona,
+  xlora,
   ia3,
   bottleneck,
   prefixTuning,
@@ -103,6 +105,38 @@ export function quantizesFor(method: MethodSettings): Declaration["quantizesFor"
   const { quantizesFor: how } = declarationOf(method.kind);
   return how !== undefined && method[how.setting] === how.value ? how : undefined;
 }
+
+/** An adapter that a method gets beside its base, as a user names it. */
+export interface GivenSource {
+  readonly uri: string;
+  readonly endpoint?: string | undefined;
+  readonly secretRef?: { readonly name: string } | undefined;
+}
+
+/** The adapters that prepare puts into the base for this method. */
+export function givenSources(written: WrittenMethod): readonly GivenSource[] {
+  const { declaration, settings } = chosen(written);
+  return sourcesIn(declaration, settings);
+}
+
+/** The same of a method's settings, without credentials. */
+export const givenSourcesOf = (method: MethodSettings): readonly GivenSource[] =>
+  sourcesIn(declarationOf(method.kind), method);
+
+function sourcesIn(
+  { givesAdapters }: Declaration,
+  settings: Readonly<Record<string, unknown>>,
+): readonly GivenSource[] {
+  return givesAdapters === undefined ? [] : givenSourceList.parse(settings[givesAdapters]);
+}
+
+const givenSourceList = z.array(
+  z.object({
+    uri: z.string(),
+    endpoint: z.string().optional(),
+    secretRef: z.object({ name: z.string() }).optional(),
+  }),
+);
 
 /** A method with all of its defaults. */
 export const usualMethod = (kind: string): MethodSettings => effective(declarationOf(kind), {});
