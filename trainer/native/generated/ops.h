@@ -1388,6 +1388,7 @@ struct RouterLoad {
   const Tensor& load;
   int32_t topK;
   static constexpr uint32_t optionalOperands = 0x8;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit RouterLoad(const Call& call)
       : logits(*call.operands[0]),
@@ -1404,6 +1405,7 @@ struct RouterLoadBackward {
   const Tensor& dLoad;
   const Tensor& dLogits;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit RouterLoadBackward(const Call& call)
       : logits(*call.operands[0]),
@@ -1420,6 +1422,7 @@ struct BalanceLoss {
   int32_t topK;
   float coefficient;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit BalanceLoss(const Call& call)
       : load(*call.operands[0]),
