@@ -39,7 +39,7 @@ test("arguments are read with their defaults", () => {
 });
 
 const wrong: [string[], RegExp][] = [
-  [[], /prepare, train or export/],
+  [[], /prepare, check, train or export/],
   [["fly", "--run-file", "f"], /name one command: prepare/],
   [["train", "export", "--run-file", "f"], /name one command: prepare/],
   [["toString", "--run-file", "f"], /name one command: prepare/],

@@ -4,7 +4,7 @@ import { exitCode } from "./contract/exitCodes.ts";
 import { messageOf, StageFailure } from "./contract/failure.ts";
 import type { RunFile } from "./contract/runFile.ts";
 
-export const help = `Usage: trainer/main.ts (prepare | train | export) --run-file FILE [OPTION…]
+export const help = `Usage: trainer/main.ts (prepare | check | train | export) --run-file FILE [OPTION…]
 
   --run-file FILE          what to do (contract/runFile.ts), as YAML or JSON
   --claim NAME=DIRECTORY   where pvc://NAME lies; else $LUTHIER_CLAIMS/NAME, else /luthier/claims/NAME
@@ -15,7 +15,7 @@ export const help = `Usage: trainer/main.ts (prepare | train | export) --run-fil
   --help
 `;
 
-const stages = { prepare: "Prepare", train: "Train", export: "Export" } as const;
+const stages = { prepare: "Prepare", check: "Check", train: "Train", export: "Export" } as const;
 
 export interface Arguments {
   stage: RunFile["stage"];
@@ -35,7 +35,7 @@ export function readArguments(argv: readonly string[]): Arguments | undefined {
   if (values.help) return undefined;
   const [command] = positionals;
   if (positionals.length !== 1 || !isCommand(command))
-    throw wrong("name one command: prepare, train or export; see --help");
+    throw wrong("name one command: prepare, check, train or export; see --help");
   if (values["run-file"] === undefined) throw wrong("--run-file FILE is missing");
   return {
     stage: stages[command],

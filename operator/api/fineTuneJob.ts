@@ -33,6 +33,7 @@ import {
   text,
   time,
 } from "./common.ts";
+import { dataCheck, dataCheckStatus } from "./dataCheck.ts";
 import { jobLifeTable } from "./jobLife.ts";
 import { promotion, promotionRules } from "./promotion.ts";
 
@@ -148,6 +149,10 @@ export const fineTuneJobSpec = ruled(
     promotion: promotion.optional().meta({
       description: "Which Adapter is promoted. Default: that of the spec's settings, as soon as it is trained.",
     }),
+    dataCheck: dataCheck.optional().meta({
+      description:
+        "Look on schedule whether the files of the data or of the test set moved; if they did, read them again and train on them. Not while a run trains, spec.suspend is true or promotion.adapterRef is set. Default: never.",
+    }),
     suspend: z.boolean().optional().meta({
       description:
         "Write a checkpoint, stop, and release the resources; false resumes from the checkpoint. Default false.",
@@ -243,6 +248,7 @@ export const fineTuneJobStatus = z.object({
   handledRequest: text(64)
     .optional()
     .meta({ description: "The last value of luthier.dev/requested-at that the operator has handled." }),
+  dataCheck: dataCheckStatus.optional().meta({ description: "The last scheduled look at the data." }),
   checkedAt: time.optional().meta({ description: "When the inputs were last read." }),
 });
 export type FineTuneJobStatus = z.infer<typeof fineTuneJobStatus>;

@@ -10,7 +10,7 @@ export const labels = {
   job: `${group}/finetunejob`,
   run: `${group}/finetunerun`,
   adapter: `${group}/adapter`,
-  /** prepare, train or export. */
+  /** prepare, check, train or export. */
   stage: `${group}/stage`,
   /** First 16 hex digits of the settings' hash, to find the Adapter of settings that were trained before. */
   specHash: `${group}/spec-hash`,

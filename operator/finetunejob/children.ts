@@ -5,7 +5,7 @@ import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contrac
 import { effectiveMethod, givenSources, resultOf } from "../../trainer/contract/methods/index.ts";
 import { applied } from "../../trainer/contract/setting.ts";
 import type { TrainingSpec } from "../../trainer/contract/settings.ts";
-import { prepareFile } from "../../trainer/contract/stageFiles.ts";
+import { checkFile, prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
@@ -40,6 +40,16 @@ export function prepareName(
   return `${job.metadata.name}-prep-${look.slice(0, 8)}`;
 }
 
+/** Names the Job of a check by its inputs, its store and the look before it. ≤ 40 + 13 characters. */
+export function checkName(job: FineTuneJob, { spec, prepareKey }: Pick<Wanted, "spec" | "prepareKey">): string {
+  const { dataCheck, checkedAt } = job.status ?? {};
+  const before = dataCheck?.scheduledAt ?? checkedAt ?? "";
+  const look = createHash("sha256")
+    .update(`${prepareKey}\n${before}\n${storeName(job, spec)}`)
+    .digest("hex");
+  return `${job.metadata.name}-chk-${look.slice(0, 8)}`;
+}
+
 /** The image and the settings of the pod. */
 type Trainer = Pick<World, "trainerImage" | "pods">;
 
@@ -57,6 +67,28 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): 
         ...inputLocations(spec, givenSources(spec.method)),
         ...locationsOf([{ ...spec.artifacts, uri: root }]),
       ],
+    }),
+    claims: claimMounts({ read: inputUris(spec), write: root }),
+    image: trainer.trainerImage,
+    pods: trainer.pods,
+    placement: withRequests(helperPlacement(spec.placement, spec.helpers)),
+    backoffLimit: helperBackoffLimit,
+    ttlSecondsAfterFinished: applied(ttlTable, spec).ttlSecondsAfterFinished,
+  });
+}
+
+/** A Job that compares the files of the data with those that prepare read. */
+export function checkJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): Job {
+  const { spec } = wanted;
+  const root = artifactRoot(spec, job.metadata.namespace ?? "");
+  return renderJob({
+    name: checkName(job, wanted),
+    owner: job,
+    labels: { [labels.job]: job.metadata.name },
+    runFile: checkFile({
+      spec: withDefaults(trainingPart(spec)),
+      artifactRoot: root,
+      locations: [...inputLocations(spec), ...locationsOf([{ ...spec.artifacts, uri: root }])],
     }),
     claims: claimMounts({ read: inputUris(spec), write: root }),
     image: trainer.trainerImage,

@@ -18,7 +18,7 @@ import { writeStatus } from "../runtime/status.ts";
 import { tellTransition } from "../shared/transition.ts";
 import { decide, road } from "./decide.ts";
 import { type Gatherer, gather } from "./gather.ts";
-import type { Action } from "./world.ts";
+import type { Action, World } from "./world.ts";
 
 const manager = "luthier-finetunejob";
 const calm = calmReasons(road, roadOfRun);
@@ -39,18 +39,19 @@ export class FineTuneJobReconciler {
     let decision = decide(world);
     for (const action of decision.actions) {
       const refused = await this.#apply(job, action);
-      if (refused) decision = decide({ ...world, prepare: { job: undefined, state: refused.state } });
+      if (refused) decision = decide(refusedWorld(world, action, refused));
     }
     await writeStatus(this.#gatherer.client, fineTuneJobs, job, decision.status, manager);
     await tellTransition({ events: this.#events, calm }, job, decision.status, world.now);
     return { requeueAfterMs: decision.requeueAfterMs };
   }
 
-  /** Carries out one action; returns the refusal if the API server rejects the prepare Job. */
+  /** Carries out one action; returns the refusal if the API server rejects a Job. */
   async #apply(job: FineTuneJob, action: Action): Promise<Refused | undefined> {
     const { client } = this.#gatherer;
     const { namespace = "" } = job.metadata;
     switch (action.kind) {
+      case "createCheck":
       case "createPrepare": {
         const created = await createJobOf(client, fineTuneJobs, job, action.job);
         return created.kind === "Refused" ? created : undefined;
@@ -107,6 +108,14 @@ export class FineTuneJobReconciler {
     if (current?.metadata.uid !== job.metadata.uid || current?.metadata.generation !== job.metadata.generation) return;
     await once(client.create(fineTuneRuns, run));
   }
+}
+
+/** The world in which the API server rejects the Job of an action. A refused check waits for its next time. */
+function refusedWorld(world: World, { kind }: Action, { words, state }: Refused): World {
+  if (kind !== "createCheck" || world.check === undefined) return { ...world, prepare: { job: undefined, state } };
+  const failure = { reason: state.reason, message: words, exitCode: undefined, retryable: false, exhausted: false };
+  const failed = { kind: "Failed" as const, failure, endedAt: undefined };
+  return { ...world, check: { ...world.check, observed: { job: undefined, state: failed } } };
 }
 
 /** Ignores AlreadyExists, and NotFound, which the next reconcile handles. */

@@ -6,6 +6,7 @@
 import { deletingReason, deletingWords } from "../api/deletion.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { adapterDeleted, pinnedAdapter, promoteKnown } from "./adapterSteps.ts";
+import { checkData } from "./dataCheck.ts";
 import { decisionOf, type Readable, type Step } from "./decision.ts";
 import { prepare, prepareFailed } from "./inputSteps.ts";
 import {
@@ -143,7 +144,14 @@ export function decide(world: World): Decision {
     return decisionOf(world, "Reconciling", "Deleting", deletingReason(world.job), deletingWords(world.job));
   if ("issue" in world.wanted) return decisionOf(world, "Stalled", "Invalid", "InvalidSpec", world.wanted.issue);
   const readable = { ...world, wanted: world.wanted };
-  return withStalePreparesDeleted(readable, decideBy(readable).decision);
+  const { world: checked, actions, requeueAfterMs } = checkData(readable);
+  const { decision } = decideBy(checked);
+  const wakes = [decision.requeueAfterMs, requeueAfterMs].filter((ms) => ms !== undefined);
+  return withStalePreparesDeleted(readable, {
+    ...decision,
+    actions: [...decision.actions, ...actions],
+    ...(wakes.length > 0 && { requeueAfterMs: Math.min(...wakes) }),
+  });
 }
 
 /** The decision, and the step that made it. */

@@ -8,33 +8,39 @@ import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { type Condition, cut, longest } from "../api/common.ts";
 import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
+import { dataChecked } from "./checkCondition.ts";
 import { prepareName } from "./children.ts";
 import { fitMessage, planKey } from "./fit.ts";
 import { currentPins } from "./pins.ts";
 import type { World } from "./world.ts";
 
 export function facts(world: World, status: FineTuneJobStatus): ConditionUpdate[] {
-  return [inputsResolved(world, status), fits(world, status), lastRunSucceeded(status.conditions)];
+  const checked = "issue" in world.wanted ? [] : dataChecked(world.wanted, status);
+  return [inputsResolved(world, status), fits(world, status), lastRunSucceeded(status.conditions), ...checked];
 }
 
-/** The wanted settings once `status` is written: a refresh request that it already handled no longer counts. */
-function settled<T extends { request: string | undefined }>(wanted: T, status: FineTuneJobStatus): T {
-  return wanted.request === status.handledRequest ? { ...wanted, request: undefined } : wanted;
+/** The wanted settings once `status` is written: a request that it already handled no longer counts. */
+function settled<T extends { request: string | undefined }>({ job }: World, wanted: T, status: FineTuneJobStatus): T {
+  const { request } = wanted;
+  const isRead = job.status?.dataCheck?.pending !== undefined && status.dataCheck?.pending === undefined;
+  return request === status.handledRequest || isRead ? { ...wanted, request: undefined } : wanted;
 }
 
 /** The status, without its plan if that is of other settings. */
-export function withoutStalePlan({ job, wanted, memory }: World, status: FineTuneJobStatus): FineTuneJobStatus {
+export function withoutStalePlan(world: World, status: FineTuneJobStatus): FineTuneJobStatus {
+  const { job, wanted, memory } = world;
   const { plan, ...rest } = status;
   if (plan === undefined || "issue" in wanted) return status;
-  const known = currentPins({ ...job, status }, settled(wanted, status));
+  const known = currentPins({ ...job, status }, settled(world, wanted, status));
   return known && plan.key === planKey(wanted.spec, known.pins, memory) ? status : rest;
 }
 
-function inputsResolved({ job, wanted }: World, status: FineTuneJobStatus): ConditionUpdate {
+function inputsResolved(world: World, status: FineTuneJobStatus): ConditionUpdate {
+  const { job, wanted } = world;
   const type = "InputsResolved";
   if ("issue" in wanted) return unknown(type, "InvalidSpec", "The spec cannot be read.");
   const { prepare } = status;
-  const known = currentPins({ ...job, status }, settled(wanted, status));
+  const known = currentPins({ ...job, status }, settled(world, wanted, status));
   if (known) return { type, status: "True", reason: "Pinned", message: inputsMessage(known.inputs) };
   if (prepare?.outcome === "Failed" && prepare.jobName === prepareName(job, wanted)) {
     const { reason = "PrepareFailed", message = "" } = prepare;

@@ -15,7 +15,8 @@ import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ApiError } from "../runtime/errors.ts";
 import type { Caches } from "../shared/caches.ts";
-import { adapterName, prepareName, runName } from "./children.ts";
+import { adapterName, checkName, prepareName, runName } from "./children.ts";
+import { dueCheck } from "./dataCheck.ts";
 import { largestNode, planKey, podMemory } from "./fit.ts";
 import { currentPins, dueLook, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
@@ -51,6 +52,7 @@ export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise
     currentRun,
     runWantedBy: currentRun ? wantedBy(gatherer.caches, currentRun).filter((name) => name !== job.metadata.name) : [],
     prepare: undefined,
+    check: undefined,
     stalePrepares: [],
     memory: "issue" in wanted ? undefined : podMemory(wanted.spec),
     plan: undefined,
@@ -60,18 +62,26 @@ export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise
     adapterNameTaken: false,
   };
   if ("issue" in wanted) return base;
-  const stalePrepares = runningPrepares(gatherer, job, prepareName(job, wanted));
+  const observe = (name: string) => observeJob({ ...gatherer, ...gatherer.caches }, job, name);
   const pinned = currentPins(job, wanted);
-  if (pinned === undefined) {
-    const prepare = await observeJob({ ...gatherer, ...gatherer.caches }, job, prepareName(job, wanted));
-    return { ...base, stalePrepares, prepare };
-  }
+  const scheduledAt = dueCheck(job, wanted, { currentRun, now });
+  const ownNames = [prepareName(job, wanted), ...(scheduledAt === undefined ? [] : [checkName(job, wanted)])];
+  const stalePrepares = runningPrepares(gatherer, job, ownNames);
+  const check =
+    scheduledAt === undefined
+      ? undefined
+      : {
+          scheduledAt,
+          observed: pinned && (await observe(checkName(job, wanted))),
+        };
+  if (pinned === undefined) return { ...base, check, stalePrepares, prepare: await observe(prepareName(job, wanted)) };
   const memory = base.memory ?? podMemory(wanted.spec, await limitRangesOf(gatherer.client, job));
   const hash = runHash(trainingPart(wanted.spec), pinned.pins);
   const run = await findRun(gatherer, job, runName(hash));
   const trained = knownAdapter({ wanted, runHash: hash, adapters: base.adapters, currentRun }) !== undefined;
   return {
     ...base,
+    check,
     stalePrepares,
     memory,
     plan: trained ? undefined : await planOf(gatherer, job, { ...wanted, memory }, pinned),
@@ -123,10 +133,10 @@ function repaired({ jobs }: Caches, run: FineTuneRun): FineTuneRun {
   return repairedRun(run, jobs.byIndex("owner", run.metadata.uid ?? ""));
 }
 
-function runningPrepares({ caches }: Gatherer, job: FineTuneJob, except: string) {
+function runningPrepares({ caches }: Gatherer, job: FineTuneJob, except: readonly string[]) {
   return caches.jobs
     .byIndex("owner", job.metadata.uid ?? "")
-    .filter(({ metadata }) => metadata.name !== except && metadata.deletionTimestamp === undefined)
+    .filter(({ metadata }) => !except.includes(metadata.name) && metadata.deletionTimestamp === undefined)
     .filter((one) => !["Succeeded", "Failed"].includes(jobState(one, []).kind));
 }
 

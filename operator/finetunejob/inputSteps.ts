@@ -12,9 +12,10 @@ import { withFix } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { prepareJob, prepareName } from "./children.ts";
+import { afterReading } from "./dataCheck.ts";
 import { decisionOf, nameConflict, type Readable, type Step } from "./decision.ts";
 import { inputsMessage } from "./facts.ts";
-import { currentPins, inputsOf, prepareFiguresOf, storeName } from "./pins.ts";
+import { askedByUser, currentPins, inputsOf, prepareFiguresOf, storeName } from "./pins.ts";
 import type { Decision } from "./world.ts";
 
 /** The operator does not retry a failed prepare: the same inputs have the same fault. */
@@ -108,12 +109,15 @@ export const prepare: Step = (world) => {
 
 function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFiguresOf>>): Decision {
   const { request } = world.wanted;
+  const check = world.job.status?.dataCheck;
+  const asked = check?.pending === undefined ? request : askedByUser(world.job);
   const status: FineTuneJobStatus = {
     ...withPrepare(world, { outcome: "Succeeded" }),
     pins: { ...pinsOf(figures), store: storeName(world.job, world.wanted.spec) },
     inputs: inputsOf(figures),
     checkedAt: timestamp(world.now),
-    ...(request === undefined ? {} : { handledRequest: request }),
+    ...(request === undefined || asked === undefined ? {} : { handledRequest: asked }),
+    ...(request === undefined ? {} : afterReading(check, figures.dataset.examples)),
   };
   return decisionOf(world, "Reconciling", "Planning", "InputsResolved", inputsMessage(figures), { status });
 }

@@ -36,10 +36,16 @@ export function modelOf({ model }: Inputs): ModelConfig {
 const longestRequest = 64;
 
 /** The user's request to read the inputs again, if it is not handled yet. */
-export function askedLook({ metadata, status }: FineTuneJob): string | undefined {
+export function askedByUser({ metadata, status }: FineTuneJob): string | undefined {
   const asked = metadata.annotations?.[annotations.requestedAt];
   const counts = asked === undefined ? undefined : cut(asked, longestRequest);
   return counts === status?.handledRequest ? undefined : counts;
+}
+
+/** The request to read the inputs again: the user's, that of a check of the data which found a change, or both as one. */
+export function askedLook(job: FineTuneJob): string | undefined {
+  const asked = [job.status?.dataCheck?.pending, askedByUser(job)].filter((one) => one !== undefined);
+  return asked.length === 0 ? undefined : cut(asked.join(" "), longestRequest);
 }
 
 /**
@@ -47,8 +53,12 @@ export function askedLook({ metadata, status }: FineTuneJob): string | undefined
  * fast-changing data cannot starve a running training. Several requests in the meantime count as one.
  */
 export function dueLook(job: FineTuneJob, currentRun: FineTuneRun | undefined, specHash: string): string | undefined {
-  return currentRun?.spec.specHash === specHash && !isOver(job, currentRun) ? undefined : askedLook(job);
+  return trains(job, currentRun, specHash) ? undefined : askedLook(job);
 }
+
+/** Does a run of these same settings still train, or lack its Adapter? */
+export const trains = (job: FineTuneJob, currentRun: FineTuneRun | undefined, specHash: string): boolean =>
+  currentRun?.spec.specHash === specHash && !isOver(job, currentRun);
 
 function isOver({ status }: FineTuneJob, run: FineTuneRun): boolean {
   const end = endOf(run.status ?? {});

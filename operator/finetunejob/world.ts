@@ -37,7 +37,9 @@ export interface World {
   runWantedBy: readonly string[];
   /** The prepare Job of the wanted inputs; read only while they are not pinned. */
   prepare: ObservedJob | undefined;
-  /** Prepare Jobs of other inputs that still run. */
+  /** The scheduled check of the data that is due, with its Job; without one if the inputs could not be read at all. */
+  check: { scheduledAt: string; observed: ObservedJob | undefined } | undefined;
+  /** Prepare Jobs of other inputs, and checks that are no longer due, that still run. */
   stalePrepares: readonly Job[];
   /** The memory limit of the training's pod, if known. */
   memory: MemoryBound | undefined;
@@ -55,6 +57,7 @@ export interface World {
 
 export type Action =
   | { kind: "createPrepare"; job: Job }
+  | { kind: "createCheck"; job: Job }
   | { kind: "deleteJob"; job: Job }
   /** Not carried out if a pod of the Job runs by then. */
   | { kind: "deleteUnstarted"; job: Job }

@@ -11,7 +11,8 @@ import { batchJobs, type Job } from "./resources.ts";
 import { withFix } from "./sentence.ts";
 
 export type Created = { kind: "Created"; job: Job } | { kind: "Exists" } | Refused;
-export type Refused = { kind: "Refused"; state: JobState & { kind: "Pending" } };
+/** `words`: the rejection itself; the state's message has the fix too. */
+export type Refused = { kind: "Refused"; words: string; state: JobState & { kind: "Pending" } };
 
 /** Throws `StaleError` when `owner` is not the API server's newest version. */
 export async function createJobOf<T extends KubeObject>(
@@ -36,7 +37,11 @@ async function createJob(client: Client, job: Job): Promise<Created> {
     if (!isRefusal(error)) throw error;
     const words = `The API server rejects Job ${job.metadata.name}: ${error.message}`;
     const message = withFix(words, "Fix the cause that it names; the operator retries every minute.");
-    return { kind: "Refused", state: { kind: "Pending", reason: "JobRefused", message, pollAfterMs: retryAfterMs } };
+    return {
+      kind: "Refused",
+      words,
+      state: { kind: "Pending", reason: "JobRefused", message, pollAfterMs: retryAfterMs },
+    };
   }
 }
 

@@ -114,6 +114,8 @@ function memoryWords({ metadata }: Job): string {
   switch (metadata.labels?.[labels.stage]) {
     case "prepare":
       return `The pod that reads the inputs ${ran} Raise helpers.resources.limits.memory; the operator then reads them again.`;
+    case "check":
+      return `The pod that checks the data ${ran} Raise helpers.resources.limits.memory.`;
     case "export":
       return `The pod that exports ${ran} Raise helpers.resources.limits.memory; the operator then exports again.`;
     default:

@@ -40,6 +40,8 @@ const facts = `Three more conditions state facts about the present settings, whi
 - \`InputsResolved\`: True if the inputs are pinned by content, False if prepare failed to read them, else Unknown.
 - \`Fits\`: the planner's answer; Unknown before the first plan, and if the operator knows no node to compare with.
 - \`LastRunSucceeded\`: the result of the run that ended last.
+- \`DataChecked\`, with spec.dataCheck: True if the last scheduled look at the data succeeded (reason \`Unchanged\` or \`Changed\`,
+  with what moved), False if it failed, Unknown before the first one.
 
 \`Promoted\` is False while \`spec.promotion\` does not promote the Adapter of the spec's settings, or a person deleted it and
 another one stays promoted; else absent.`;

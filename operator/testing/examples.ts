@@ -651,6 +651,28 @@ export const wrongSpecs: readonly WrongSpec[] = [
     field: "spec.promotion.require[0]",
     message: "Perplexity and ValidationLoss need atMost",
   },
+  ...(
+    [
+      [
+        "a minute that does not exist",
+        { schedule: "60 3 * * *" },
+        ".schedule",
+        "must be a time of cron in five fields",
+      ],
+      ["six fields", { schedule: "0 0 3 * * *" }, ".schedule", "must be a time of cron in five fields"],
+      [
+        "a time zone that is none",
+        { schedule: "0 3 * * *", timeZone: "Europe Paris" },
+        ".timeZone",
+        "must be a time zone of the IANA database",
+      ],
+    ] as const
+  ).map(([name, dataCheck, field, message]) => ({
+    name: `dataCheck: ${name}`,
+    wrong: { dataCheck },
+    field: `spec.dataCheck${field}`,
+    message,
+  })),
   {
     name: "promotion by the validation loss without validation data",
     wrong: { evaluation, promotion: { policy: "IfBetter", metric: "ValidationLoss" } },
@@ -752,6 +774,11 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
       },
     },
   },
+  {
+    name: "a check of the data every night",
+    right: { dataCheck: { schedule: "0 3 * * *", timeZone: "Europe/Paris" } },
+  },
+  { name: "a check in office hours", right: { dataCheck: { schedule: "*/15 8-18 * JAN-NOV,12 MON-FRI" } } },
   { name: "promotion by a person", right: { promotion: { policy: "Manual" } } },
   {
     name: "KTO on pairs and on labels",

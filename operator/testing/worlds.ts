@@ -21,6 +21,7 @@ export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): 
     currentRun: undefined,
     runWantedBy: [],
     prepare: undefined,
+    check: undefined,
     stalePrepares: [],
     memory: podMemory(job.spec),
     plan: undefined,

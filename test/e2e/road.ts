@@ -64,6 +64,18 @@ export function roadTests(bench: () => Bench): void {
     assert.equal(counted(since.filter((one) => isWrite(one) && settled.includes(one.namespace))), "");
   });
 
+  test("a check of the data that was missed finds them unchanged, and the job stays Ready", async () => {
+    const [jobs, runs] = [team.created("jobs"), team.created("finetuneruns")];
+    const { status } = await team.untilReady("parity");
+    await team.setStatus("finetunejob", "parity", { ...status, checkedAt: "2020-01-01T00:00:00Z" });
+    const dataCheck = { schedule: "0 0 1 1 *" };
+    await team.apply(manifest("parity", { evaluation, adapter: exports, dataCheck }));
+    const checked = await team.until("parity", "checked", (job) => job.status?.dataCheck?.checkedAt !== undefined);
+    assert.deepEqual([checked.status?.state, checked.status?.dataCheck?.outcome], ["Ready", "Unchanged"]);
+    assert.equal(condition(checked, "DataChecked")?.reason, "Unchanged");
+    assert.deepEqual([team.created("jobs"), team.created("finetuneruns")], [jobs + 1, runs]);
+  });
+
   test("an Adapter that a user deletes stays deleted; deleting its run restores it without training", async () => {
     const { metadata, spec } = await team.adapter();
     await team.kubectl("delete", "adapter", metadata.name);

@@ -129,7 +129,7 @@ export function effectiveBase({
   };
 }
 
-function effectiveDataset(dataset: TrainingSpec["dataset"], form: DataForm): DatasetSettings {
+export function effectiveDataset(dataset: TrainingSpec["dataset"], form: DataForm): DatasetSettings {
   const { validation } = dataset;
   const { badRows, ...settings } = applied(datasetTable, dataset);
   return {

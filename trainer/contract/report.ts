@@ -61,6 +61,24 @@ export const prepareFigures = z.object({
   }),
 });
 
+/** What a check of the data found: their files now, beside those that prepare read. */
+export const checkFigures = z.object({
+  prepareKey: text(80),
+  changed: z.boolean(),
+  files: count,
+  bytes: count,
+  /** Absent if the files that prepare read are not recorded; the data then count as changed. */
+  before: z
+    .object({
+      bytes: count,
+      /** Files that prepare did not read, that are gone, and whose version differs. */
+      added: count,
+      removed: count,
+      modified: count,
+    })
+    .optional(),
+});
+
 const share = z.number().min(0).max(1);
 
 /** The task metrics on the held-out examples. A metric is absent if it was not asked for, or its figure is not finite. */
@@ -123,12 +141,14 @@ const envelopeBase = {
 /** The termination message. */
 export const envelope = z.discriminatedUnion("stage", [
   z.object({ ...envelopeBase, stage: z.literal("Prepare"), figures: prepareFigures.optional() }),
+  z.object({ ...envelopeBase, stage: z.literal("Check"), figures: checkFigures.optional() }),
   z.object({ ...envelopeBase, stage: z.literal("Train"), figures: trainFigures.optional() }),
   z.object({ ...envelopeBase, stage: z.literal("Export"), figures: exportFigures.optional() }),
 ]);
 
 export type Envelope = z.infer<typeof envelope>;
 export type PrepareFigures = z.infer<typeof prepareFigures>;
+export type CheckFigures = z.infer<typeof checkFigures>;
 export type TrainFigures = z.infer<typeof trainFigures>;
 export type ExportFigures = z.infer<typeof exportFigures>;
 export type EvaluationFigures = z.infer<typeof evaluationFigures>;

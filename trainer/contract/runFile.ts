@@ -43,6 +43,15 @@ export const prepareFileSchema = z.strictObject({
   method: trainingSpec.shape.method.optional(),
 });
 
+/** Compares the data's files with those that prepare read. */
+export const checkFileSchema = z.strictObject({
+  ...common,
+  stage: z.literal("Check"),
+  prepareKey: hex(64),
+  dataset: trainingSpec.shape.dataset,
+  evaluation: trainingSpec.shape.evaluation,
+});
+
 const trainFileSchema = z.strictObject({
   ...common,
   stage: z.literal("Train"),
@@ -65,9 +74,15 @@ export const exportFileSchema = z.strictObject({
   destination: artifactsUri.optional(),
 });
 
-export const runFileSchema = z.discriminatedUnion("stage", [prepareFileSchema, trainFileSchema, exportFileSchema]);
+export const runFileSchema = z.discriminatedUnion("stage", [
+  prepareFileSchema,
+  checkFileSchema,
+  trainFileSchema,
+  exportFileSchema,
+]);
 
 export type PrepareFile = z.infer<typeof prepareFileSchema>;
+export type CheckFile = z.infer<typeof checkFileSchema>;
 export type TrainFile = z.infer<typeof trainFileSchema>;
 export type ExportFile = z.infer<typeof exportFileSchema>;
 export type RunFile = z.infer<typeof runFileSchema>;

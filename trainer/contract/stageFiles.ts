@@ -6,7 +6,7 @@ import { prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Location } from "./locations.ts";
 import { effectiveMethod, givenSources, quantizesFor } from "./methods/index.ts";
 import type { PrepareFigures } from "./report.ts";
-import type { ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
+import type { CheckFile, ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
 import type { TrainingSpec } from "./settings.ts";
 
 export interface StagedJob {
@@ -31,6 +31,19 @@ export function prepareFile({ spec, artifactRoot, locations }: StagedJob): Prepa
     ...(form !== "Examples" && { form }),
     ...(evaluation && { evaluation }),
     ...((quantizesFor(effectiveMethod(method)) || givenSources(method).length > 0) && { method }),
+  };
+}
+
+export function checkFile({ spec, artifactRoot, locations }: StagedJob): CheckFile {
+  const { dataset, evaluation } = spec;
+  return {
+    version: 1,
+    stage: "Check",
+    artifactRoot,
+    ...(locations && { locations }),
+    prepareKey: prepareKey(spec),
+    dataset,
+    ...(evaluation && { evaluation }),
   };
 }
 

@@ -3,9 +3,11 @@
  * directories). In a directory, the files with a data file's ending are read; hidden ones and descriptions of data sets are
  * not. The order is that of the paths, so that the same files always give the same data set.
  */
-import type { DataFile, DatasetSettings } from "../contract/effective.ts";
+import { type DataFile, type DatasetSettings, dataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
+import type { TrainingSpec } from "../contract/settings.ts";
 import { dataName } from "../data/files/dataName.ts";
+import type { PreparedManifest } from "../data/packed/manifests.ts";
 import { requireRowsByName } from "../data/rows/foreignFormats.ts";
 import { type Entry, MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -26,12 +28,33 @@ export interface Found<File = FoundFile> {
   readonly others: readonly string[];
 }
 
+/** The data files of a training. */
+export interface InputFiles {
+  readonly dataset: readonly DatasetFile[];
+  readonly test: readonly FoundFile[];
+}
+
 const hidden = /(^|\/)[._]/;
 /** Files that `datasets` writes beside the data. */
 const description = /(^|\/)(dataset_infos?|dataset_dict|state)\.json$/;
 /** A data set itself, not a path in it. */
 const hubDataset = /^hf:\/\/datasets\/[^/]+\/[^/]+\/?$/;
 const mostFiles = 10_000;
+
+/** The files of the data set and of the test set, and those beside them that are not read. */
+export async function inputFiles(
+  settings: DatasetSettings,
+  evaluation: TrainingSpec["evaluation"],
+  stores: Stores,
+): Promise<InputFiles & { readonly others: readonly string[] }> {
+  const dataset = await datasetFiles(settings, stores);
+  const test = evaluation ? await filesOf(dataFile(evaluation.test), stores, "test") : { files: [], others: [] };
+  return { dataset: dataset.files, test: test.files, others: [...dataset.others, ...test.others] };
+}
+
+/** Their names, sizes and versions. */
+export const listingOf = ({ dataset, test }: InputFiles): NonNullable<PreparedManifest["files"]> =>
+  [...dataset, ...test].map(({ uri, entry: { bytes, version } }) => ({ uri, bytes, version }));
 
 /** The files of the sources and of a separate validation set, in their order. */
 export async function datasetFiles(settings: DatasetSettings, stores: Stores): Promise<Found<DatasetFile>> {

@@ -8,6 +8,7 @@ import { messageOf, StageFailure } from "../contract/failure.ts";
 import { inputNotes } from "../contract/inputNotes.ts";
 import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
 import type { RunFile } from "../contract/runFile.ts";
+import { runCheck } from "./check.ts";
 import type { StageContext } from "./context.ts";
 import { runExport } from "./export.ts";
 import { runPrepare } from "./prepare.ts";
@@ -41,6 +42,12 @@ async function succeed(file: RunFile, context: StageContext): Promise<Envelope> 
         ...inputNotes(figures),
       ].join(". ");
       return { ...done, stage: "Prepare", reason: reused ? "AlreadyPrepared" : "Prepared", message, figures };
+    }
+    case "Check": {
+      const figures = await runCheck(file, context);
+      const reason = figures.changed ? "DataChanged" : "DataUnchanged";
+      const message = `${counted(figures.files, "file")}, ${counted(figures.bytes, "byte")}`;
+      return { ...done, stage: "Check", reason, message, figures };
     }
     case "Train": {
       const { figures, reportDigest, reused } = await runTrain(file, context);

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { DatasetSettings } from "../contract/effective.ts";
-import { dataFile, effectiveBase, effectiveSettings } from "../contract/effective.ts";
+import { effectiveBase, effectiveSettings } from "../contract/effective.ts";
 import { corrupt, invalid } from "../contract/failure.ts";
 import { effectiveMethod, givenSources, quantizesFor } from "../contract/methods/index.ts";
 import { modelConfig } from "../contract/model.ts";
@@ -25,7 +25,7 @@ import { withTokens } from "./addedTokens.ts";
 import { withTemplate } from "./chosenTemplate.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
-import { type DatasetFile, datasetFiles, type FoundFile, filesOf } from "./dataFiles.ts";
+import { type FoundFile, type InputFiles, inputFiles, listingOf } from "./dataFiles.ts";
 import { withAdapters } from "./givenAdapters.ts";
 import { quantizeBase } from "./quantizeBase.ts";
 import { readQuestions } from "./readQuestions.ts";
@@ -84,7 +84,7 @@ class Preparation {
   /** The locations of the method's adapters, likewise. */
   #adaptersAt: readonly string[] = [];
   /** The files of the data set and of the test set, as the last fingerprint found them. */
-  #files: { dataset: readonly DatasetFile[]; test: readonly FoundFile[] } = { dataset: [], test: [] };
+  #files: InputFiles = { dataset: [], test: [] };
 
   constructor(file: PrepareFile, context: StageContext) {
     this.#file = file;
@@ -106,13 +106,17 @@ class Preparation {
     );
     let fingerprint = await this.#fingerprint();
     const known = await this.#known(fingerprint);
-    if (known) return { figures: known.figures, reused: true };
+    if (known) {
+      if (!known.files) await this.#commit({ ...known, files: this.#listing() });
+      return { figures: known.figures, reused: true };
+    }
     for (let attempt = 0; attempt < attempts; attempt++) {
       this.#staged = [];
       const figures = await this.#stage();
       const after = await this.#fingerprint();
       if (after === fingerprint) {
-        await this.#commit({ kind: "prepared", version: 1, fingerprint, objects: this.#staged, figures });
+        const objects = this.#staged;
+        await this.#commit({ kind: "prepared", version: 1, fingerprint, objects, files: this.#listing(), figures });
         return { figures, reused: false };
       }
       this.#context.log("inputs changed while they were read; reading them again");
@@ -275,12 +279,13 @@ class Preparation {
 
   async #find(): Promise<void> {
     const { stores, log } = this.#context;
-    const { evaluation } = this.#file;
-    const dataset = await datasetFiles(this.#settings, stores);
-    const test = evaluation ? await filesOf(dataFile(evaluation.test), stores, "test") : { files: [], others: [] };
-    const others = [...dataset.others, ...test.others];
+    const { others, ...files } = await inputFiles(this.#settings, this.#file.evaluation, stores);
     if (others.length > 0) log(`files that are not data files, and are not read: ${shortList(others).join(", ")}`);
-    this.#files = { dataset: dataset.files, test: test.files };
+    this.#files = files;
+  }
+
+  #listing(): NonNullable<PreparedManifest["files"]> {
+    return listingOf(this.#files);
   }
 
   /** The result of an earlier prepare, if it is intact and its inputs are unchanged. */

@@ -43,6 +43,8 @@ export const preparedManifest = z.strictObject({
   /** Hash of the listing of all inputs; while it is unchanged, nothing is read again. */
   fingerprint: digest,
   objects: z.array(staged),
+  /** The files of the data and of the test set that were read. Later releases write them. */
+  files: z.array(z.strictObject({ uri: z.string(), bytes, version: z.string() })).optional(),
   figures: prepareFigures,
 });
 
