@@ -117,6 +117,27 @@ export const trainFigures = z.object({
   isa: text(32),
 });
 
+/** The settings of the training that a model card names. */
+export const reportedSettings = z.looseObject({
+  dataset: z.looseObject({
+    sources: z.array(z.looseObject({ uri: z.string() })),
+    maxSequenceLength: z.number(),
+  }),
+  training: z.looseObject({
+    objective: z.looseObject({ type: z.string() }),
+    length: z.union([
+      z.object({ kind: z.literal("epochs"), epochs: z.number() }),
+      z.object({ kind: z.literal("steps"), steps: z.number() }),
+    ]),
+    rowsPerStep: z.number(),
+    learningRate: z.number(),
+    schedule: z.looseObject({ type: z.string() }),
+    precision: z.string(),
+    seed: z.number(),
+  }),
+});
+export type ReportedSettings = z.infer<typeof reportedSettings>;
+
 const exportFigures = z.object({
   name: text(63),
   digest,

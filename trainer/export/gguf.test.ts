@@ -153,6 +153,7 @@ test("a trained model is exported as GGUF and verified, with its card", async (t
   assert.equal(exported.shards, 1);
   const card = await readFile(new URL(`${exportUri(file)}/README.md`), "utf8");
   assert.match(card, /library_name: gguf[\s\S]*GGUF, Q8_0, merged with the base's NF4 weights, dequantised, in F32/);
+  assert.match(card, /\| Settings \| Supervised, 4 steps, 256 tokens per step in rows of 64, learning rate 0\.01 /);
   await LlamaModel.load(t, new URL(`${exportUri(file)}/model-Q8_0.gguf`).pathname);
 });
 

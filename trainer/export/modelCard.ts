@@ -1,5 +1,5 @@
 /** README.md of an exported model: how it was made. Pure. */
-import { type EvaluationFigures, figureOf, type TrainFigures } from "../contract/report.ts";
+import { type EvaluationFigures, figureOf, type ReportedSettings, type TrainFigures } from "../contract/report.ts";
 import { taskMetricNames, taskMetrics } from "../contract/taskMetrics.ts";
 import { methodOf } from "../methods/index.ts";
 import type { AdapterManifest } from "../weights/adapter.ts";
@@ -15,19 +15,20 @@ export interface CardFacts {
   /** How the weights were written. */
   weights: string;
   adapter: AdapterManifest;
-  /** Figures of the training; undefined when its report is missing. */
-  training: TrainFigures | undefined;
+  /** Figures and settings of the training; undefined when its report is missing. */
+  training: { readonly figures: TrainFigures; readonly settings: ReportedSettings | undefined } | undefined;
+  /** The base's licence files beside the card. */
+  licences: readonly string[];
   comparison: Comparison;
   prompts: number;
 }
 
 export function modelCard(facts: CardFacts): string {
-  const { name, baseName, library, weights, adapter, training, comparison, prompts } = facts;
+  const { name, baseName, weights, adapter, training, comparison, prompts, licences } = facts;
+  const settings = training?.settings;
   const lines = [
     "---",
-    `library_name: ${library}`,
-    "pipeline_tag: text-generation",
-    ...(baseName.startsWith("./") ? [] : [`base_model: ${baseName}`]),
+    ...metadata(facts),
     "---",
     `# ${name}`,
     "",
@@ -36,7 +37,8 @@ export function modelCard(facts: CardFacts): string {
     "| | |",
     "|---|---|",
     ...rows([["Method", methodOf(adapter.method).describe()]]),
-    ...rows(training ? trainingFacts(training) : []),
+    ...rows(training ? trainingFacts(training.figures) : []),
+    ...rows(settings ? settingFacts(settings) : []),
     ...rows([
       ["Weights", weights],
       [
@@ -45,11 +47,25 @@ export function modelCard(facts: CardFacts): string {
           `${comparison.maxLogitDifference.toPrecision(3)} (largest logit ${comparison.largestLogit.toPrecision(3)}), ` +
           `KL ${comparison.klDivergence.toExponential(2)} nats`,
       ],
+      ...(licences.length > 0 ? [["Licence of the base", licences.join(", ")] satisfies Fact] : []),
       ["Run", `\`${adapter.runHash}\``],
     ]),
     "",
   ];
   return lines.join("\n");
+}
+
+/** The hub's fields. A base or data set that is not of the hub has no name there; a licence is not guessed. */
+function metadata({ library, baseName, training }: CardFacts): string[] {
+  const relation = library === "peft" ? "adapter" : "finetune";
+  const uris = training?.settings?.dataset.sources.map(({ uri }) => uri) ?? [];
+  const names = uris.flatMap((uri) => /^hf:\/\/datasets\/([^/]+\/[^/@]+)/.exec(uri)?.[1] ?? []);
+  return [
+    `library_name: ${library}`,
+    "pipeline_tag: text-generation",
+    ...(baseName.startsWith("./") ? [] : [`base_model: ${baseName}`, `base_model_relation: ${relation}`]),
+    ...(names.length > 0 ? ["datasets:", ...[...new Set(names)].map((one) => `- ${one}`)] : []),
+  ];
 }
 
 type Fact = [string, string];
@@ -61,6 +77,7 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 function trainingFacts(figures: TrainFigures): Fact[] {
   const { evaluationBefore: before, evaluationAfter: after, evalLoss, evalRewardAccuracy: accuracy } = figures;
   const facts: Fact[] = [
+    ["Parameters", `${figures.trainableParameters} trained, ${figures.totalParameters} in all`],
     [
       "Training",
       `${figures.steps} steps, ${figures.trainedTokens} trained tokens, loss ${figures.loss.toPrecision(4)}`,
@@ -70,6 +87,20 @@ function trainingFacts(figures: TrainFigures): Fact[] {
   if (accuracy !== undefined) facts.push(["Reward accuracy, validation", percent(accuracy)]);
   if (before && after) facts.push(...evaluationFacts(before, after));
   return facts;
+}
+
+function settingFacts({ dataset, training }: ReportedSettings): Fact[] {
+  const { objective, length, rowsPerStep, learningRate, schedule, precision, seed } = training;
+  const duration = length.kind === "epochs" ? `${length.epochs} epochs` : `${length.steps} steps`;
+  const { sources, maxSequenceLength: width } = dataset;
+  return [
+    [
+      "Settings",
+      `${objective.type}, ${duration}, ${rowsPerStep * width} tokens per step in rows of ${width}, ` +
+        `learning rate ${learningRate} (${schedule.type}), ${precision}, seed ${seed}`,
+    ],
+    ["Data", `${sources.length} source${sources.length === 1 ? "" : "s"}`],
+  ];
 }
 
 function evaluationFacts(before: EvaluationFigures, after: EvaluationFigures): Fact[] {

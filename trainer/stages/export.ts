@@ -6,7 +6,7 @@ import { effectiveExport } from "../contract/effective.ts";
 import type { ExportSettings } from "../contract/exports.ts";
 import { diverged, invalid } from "../contract/failure.ts";
 import { declarationOf, type MethodSettings, quantizesFor, resultOf } from "../contract/methods/index.ts";
-import type { ExportFigures, TrainFigures } from "../contract/report.ts";
+import type { ExportFigures } from "../contract/report.ts";
 import type { ExportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { baseManifest, getManifest } from "../data/packed/manifests.ts";
@@ -18,7 +18,7 @@ import { modelCard } from "../export/modelCard.ts";
 import { verificationPrompts } from "../export/prompts.ts";
 import { adaptedModel, type ExportSource } from "../export/source.ts";
 import { type Comparison, compareLogits, effectRefusal, logitsOf, refusalOf } from "../export/verify.ts";
-import { parseJson } from "../formats/huggingFace.ts";
+import { isLicence, parseJson } from "../formats/huggingFace.ts";
 import { methodOf, methodToRun } from "../methods/index.ts";
 import { ProgressReporter } from "../progress/progressReporter.ts";
 import { DirectoryWriter, damageOf, type FileList } from "../stores/directory.ts";
@@ -69,6 +69,11 @@ async function writeExport(file: ExportFile, context: StageContext, uri: string)
   }
 }
 
+interface Verified {
+  readonly comparison: Comparison;
+  readonly prompts: number;
+}
+
 class Export {
   readonly progress: ProgressReporter;
   readonly #file: ExportFile;
@@ -111,8 +116,9 @@ class Export {
       throwIfStopped: () => throwIfStopped(signal),
     });
     const readBack = await this.#format.readBack(stores, writer.temporaryUri, writer.files, source);
-    const { comparison, prompts } = await this.#verify(source, readBack);
-    await writer.write("README.md", Buffer.from(await this.#card(source, comparison, prompts)));
+    const verified = await this.#verify(source, readBack);
+    const { comparison, prompts } = verified;
+    await writer.write("README.md", Buffer.from(await this.#card(source, verified, writer.files)));
     const { runHash, adapterDigest, baseDigest } = this.#file;
     const verification = { prompts, ...comparison };
     const facts = { runHash, adapterDigest, baseDigest, export: this.#file.export, verification };
@@ -181,7 +187,7 @@ class Export {
   }
 
   /** Compares the model read back with base and adapter. Throws a failure when they differ. */
-  async #verify(source: ExportSource, readBack: ReadBack): Promise<{ comparison: Comparison; prompts: number }> {
+  async #verify(source: ExportSource, readBack: ReadBack): Promise<Verified> {
     const { threads, signal } = this.#context;
     const prompts = await verificationPrompts(this.#objects, this.#file.evaluationSetDigest, readBack.codec);
     const original = await adaptedModel(source);
@@ -202,7 +208,7 @@ class Export {
     return { comparison, prompts: prompts.length };
   }
 
-  async #card(source: ExportSource, comparison: Comparison, prompts: number): Promise<string> {
+  async #card(source: ExportSource, verified: Verified, files: FileList): Promise<string> {
     const { adapter, base } = source;
     const config = parseJson("config.json", await base.model.text("config.json"));
     const { name: baseName } = baseNameOf({ uri: adapter.manifest.baseUri, revision: undefined, commit: "", config });
@@ -212,14 +218,10 @@ class Export {
       library: this.#format.library,
       weights: this.#format.describe(source),
       adapter: adapter.manifest,
-      training: await this.#trainFigures(),
-      comparison,
-      prompts,
+      training: await finishedReport(this.#context.stores, this.#run, this.#file.runHash),
+      licences: files.map(({ path }) => path).filter(isLicence),
+      ...verified,
     });
-  }
-
-  async #trainFigures(): Promise<TrainFigures | undefined> {
-    return (await finishedReport(this.#context.stores, this.#run, this.#file.runHash))?.figures;
   }
 
   #report(

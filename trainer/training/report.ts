@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { corrupt } from "../contract/failure.ts";
-import { type TrainFigures, trainFigures } from "../contract/report.ts";
+import { type ReportedSettings, reportedSettings, type TrainFigures, trainFigures } from "../contract/report.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { digestOf } from "../stores/digest.ts";
 import { damageOf, readManifest } from "../stores/directory.ts";
@@ -17,6 +17,8 @@ const trainReport = z.looseObject({
   kind: z.literal("train"),
   runHash: z.string(),
   figures: trainFigures,
+  /** For people: absent where a release wrote them otherwise. */
+  settings: reportedSettings.optional().catch(undefined),
 });
 
 export interface WrittenReport {
@@ -24,11 +26,19 @@ export interface WrittenReport {
   digest: string;
 }
 
+export interface FinishedReport extends WrittenReport {
+  settings: ReportedSettings | undefined;
+}
+
 /**
  * The report of a finished run; undefined when the run is not finished. Throws a failure when its adapter is missing or
  * damaged.
  */
-export async function finishedReport(stores: Stores, run: string, runHash: string): Promise<WrittenReport | undefined> {
+export async function finishedReport(
+  stores: Stores,
+  run: string,
+  runHash: string,
+): Promise<FinishedReport | undefined> {
   const uri = storeLayout.report(run);
   if (!(await stores.of(uri).stat(uri))) return undefined;
   const bytes = await stores.of(uri).read(uri);
@@ -45,7 +55,7 @@ export async function finishedReport(stores: Stores, run: string, runHash: strin
   }
   const damage = await damageOf(stores, storeLayout.adapter(run), adapter.manifest.files);
   if (damage) throw corrupt("AdapterCorrupt", `${damage}; remove ${uri} to train again`);
-  return { figures: parsed.data.figures, digest: digestOf(bytes) };
+  return { figures: parsed.data.figures, digest: digestOf(bytes), settings: parsed.data.settings };
 }
 
 /** Writes the report; `details` are for people and tools, `figures` are part of the contract. */
