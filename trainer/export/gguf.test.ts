@@ -4,6 +4,8 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { type GgufSettings, quantizations } from "../contract/exports.ts";
+import { decodeTensors } from "../formats/safetensors.ts";
+import { encodeSafetensors } from "../formats/safetensorsWriter.ts";
 import { methodOf } from "../methods/index.ts";
 import { runExport } from "../stages/export.ts";
 import { exportUri } from "../stages/exportDirectory.ts";
@@ -37,11 +39,25 @@ function smallTokenizer() {
 async function goldenBase(t: TestContext, name: string, changes: object = {}): Promise<string> {
   const directory = `${await temporaryDirectory(t)}/base`;
   await cp(new URL(name, goldens), directory, { recursive: true });
-  const config = JSON.parse(await readFile(`${directory}/config.json`, "utf8"));
+  const config: Record<string, unknown> = JSON.parse(await readFile(`${directory}/config.json`, "utf8"));
   await writeFile(`${directory}/config.json`, JSON.stringify({ ...config, ...changes }));
+  if ("num_hidden_layers" in changes) await repeatLayers(directory, Number(config.num_hidden_layers));
   await writeFile(`${directory}/tokenizer.json`, JSON.stringify(smallTokenizer()));
   await writeFile(`${directory}/tokenizer_config.json`, JSON.stringify(tinyTokenizerConfig()));
   return directory;
+}
+
+/** Writes the layers of a golden base twice. */
+async function repeatLayers(directory: string, layers: number): Promise<void> {
+  const weights = `${directory}/model.safetensors`;
+  const tensors = [...decodeTensors(await readFile(weights))].map(([name, tensor]) => ({ name, ...tensor }));
+  const copies = tensors
+    .filter(({ name }) => name.includes(".layers."))
+    .map(({ name, ...tensor }) => ({
+      name: name.replace(/\.layers\.(\d+)\./, (_, layer) => `.layers.${Number(layer) + layers}.`),
+      ...tensor,
+    }));
+  await writeFile(weights, encodeSafetensors([...tensors, ...copies]));
 }
 
 /** The base itself as an export: no adapter is merged. */
@@ -81,6 +97,24 @@ const bases: readonly { name: string; base: string; changes?: object; length?: n
   { name: "Mistral within its window", base: "family-mistral", length: 5 },
   { name: "Qwen2", base: "base-qwen2" },
   { name: "Qwen3", base: "base-qwen3" },
+  { name: "Qwen2 with YaRN", base: "base-qwen2", changes: { rope_parameters: yarn } },
+  { name: "Qwen3 with YaRN", base: "base-qwen3", changes: { rope_parameters: yarn } },
+  {
+    name: "SmolLM3",
+    base: "family-smollm3",
+    changes: { num_hidden_layers: 4, no_rope_layers: [1, 1, 1, 0], layer_types: null, use_sliding_window: false },
+  },
+  { name: "Gemma 2 beyond its window", base: "family-gemma2", changes: { query_pre_attn_scalar: 6 } },
+  {
+    name: "Gemma 3 beyond its window",
+    base: "family-gemma3",
+    changes: {
+      ...{ num_hidden_layers: 6, query_pre_attn_scalar: 6, layer_types: null },
+      rope_parameters: { full_attention: { ...linear, rope_theta: 50_000 }, sliding_attention: { rope_theta: 10_000 } },
+    },
+  },
+  { name: "OLMo 2", base: "family-olmo2" },
+  { name: "Granite", base: "family-granite" },
 ];
 
 for (const { name, base, changes, length = 40 } of bases) {
@@ -160,13 +194,33 @@ test("a trained model is exported as GGUF and verified, with its card", async (t
 const refusals: readonly { name: string; base: string; changes?: object; message: RegExp }[] = [
   {
     name: "another family",
-    base: "family-granite",
-    message: /models of the family granite are not supported \(supported: llama, .*\): export merged, and convert/,
+    base: "family-phi3",
+    message: /models of the family phi3 are not supported \(supported: llama, .*\): export merged, and convert/,
   },
   {
     name: "biases that llama.cpp leaves out",
     base: "family-qwen3-biases",
     message: /no attention_bias for qwen3: export merged/,
+  },
+  {
+    name: "other layers with a window",
+    base: "family-gemma3",
+    changes: {
+      query_pre_attn_scalar: 6,
+      rope_parameters: { full_attention: null, sliding_attention: { rope_theta: 10_000 } },
+    },
+    message: /does not compute gemma3_text with layer_types of another pattern: export merged/,
+  },
+  {
+    name: "another scale of attention",
+    base: "family-gemma2",
+    message: /does not compute gemma2 with query_pre_attn_scalar that is not head_dim/,
+  },
+  {
+    name: "a scaling that llama.cpp is not known to compute",
+    base: "family-olmo2",
+    changes: { rope_parameters: llama3 },
+    message: /llama\.cpp is not known to compute rope_type "llama3" for olmo2/,
   },
   {
     name: "another YaRN",

@@ -51,8 +51,8 @@ export const ggufFormat = ({ quantization }: GgufSettings): ExportFormat => ({
     for (const { name: written, type, shape, start, end } of tensors) {
       const original = names.get(written);
       if (original === undefined) continue;
-      const { heads } = ggufName(original, own);
-      const coding = { kind: "gguf", type, ...(heads !== undefined && { heads }) } as const;
+      const { name: _, ...change } = ggufName(original, own);
+      const coding = { kind: "gguf", type, ...change } as const;
       table.set(original, { name: original, dtype: "F32", shape, start, end, file: name, coding });
     }
     const localFile = async () => {
@@ -110,7 +110,8 @@ async function tensorsOf(
   return [...tensors, { name: ropeTensor, type: "F32", shape: [divisors.length], values: async () => divisors }];
 }
 
-function blocksOf({ name, type, shape, heads }: WrittenTensor, values: Float32Array): Uint8Array {
-  const rows = heads === undefined ? values : interleaved(values, shape[0]!, heads);
+function blocksOf({ name, type, shape, heads, offset }: WrittenTensor, values: Float32Array): Uint8Array {
+  const shifted = offset === undefined ? values : values.map((value) => value + offset);
+  const rows = heads === undefined ? shifted : interleaved(shifted, shape[0]!, heads);
   return type === "F16" ? roundedTo(type, rows, name) : encodeBlocks(type, rows);
 }

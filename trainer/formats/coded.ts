@@ -8,8 +8,8 @@ import { decodeBlocks, type GgufType } from "./ggufTypes.ts";
 /** How a tensor is stored. */
 export type Coding =
   | { readonly kind: "transposed" }
-  /** `heads`: the rows of each head are interleaved. Decoded to F32. */
-  | { readonly kind: "gguf"; readonly type: GgufType; readonly heads?: number }
+  /** `heads`: the rows of each head are interleaved. `offset`: was added to the numbers. Decoded to F32. */
+  | { readonly kind: "gguf"; readonly type: GgufType; readonly heads?: number; readonly offset?: number }
   /** `scales`: the bytes of the exponents, one for each 32 numbers. */
   | {
       readonly kind: "mxfp4";
@@ -57,8 +57,13 @@ export function interleaved(values: Float32Array, rows: number, heads: number, i
 }
 
 /** The numbers of a GGUF tensor with `rows` rows. */
-export function decodeGguf(bytes: Uint8Array, rows: number, { type, heads }: Coding & { kind: "gguf" }): Float32Array {
-  const values = decodeBlocks(type, bytes);
+export function decodeGguf(
+  bytes: Uint8Array,
+  rows: number,
+  { type, heads, offset }: Coding & { kind: "gguf" },
+): Float32Array {
+  const stored = decodeBlocks(type, bytes);
+  const values = offset === undefined ? stored : stored.map((value) => value - offset);
   return heads === undefined ? values : interleaved(values, rows, heads, true);
 }
 
