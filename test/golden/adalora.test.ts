@@ -6,3 +6,4 @@ holdCases(["adalora", "adalora-nf4"], {
   "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise,
   "the reference in F64": onReference,
 });
+holdCases(["adalora-qwen3"], { "cpu in F32": onCpu });

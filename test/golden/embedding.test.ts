@@ -6,3 +6,4 @@ holdCases(["lora-embedding", "lora-embedding-nf4"], {
   "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise,
   "the reference in F64": onReference,
 });
+holdCases(["lora-embedding-qwen2"], { "cpu in F32": onCpu });

@@ -19,6 +19,8 @@ holdCases(cases, {
   "the reference in F64": onReference,
 });
 
+holdCases(["pissa-qwen2", "olora-qwen3"], { "cpu in F32": onCpu });
+
 for (const name of cases) {
   test(`${name} starts as in PEFT, up to the sign of a singular vector, with the same bits each time`, async () => {
     const golden = readCase(name);

@@ -6,3 +6,4 @@ holdCases(["prefix-tuning", "prefix-tuning-nf4"], {
   "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise,
   "the reference in F64": onReference,
 });
+holdCases(["prefix-tuning-qwen2"], { "cpu in F32": onCpu });

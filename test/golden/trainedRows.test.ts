@@ -2,5 +2,5 @@
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
 holdCases(["lora-tokens", "lora-tokens-tied"], { "the reference in F64": onReference });
-holdCases(["lora-tokens"], { "cpu in F32": onCpu });
+holdCases(["lora-tokens", "lora-tokens-qwen2"], { "cpu in F32": onCpu });
 holdCases(["lora-tokens-tied"], { "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise });
