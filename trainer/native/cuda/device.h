@@ -49,6 +49,20 @@ __device__ __forceinline__ float load(const uint16_t* at) { return floatOf(*at);
 __device__ __forceinline__ void store(float* at, float value) { *at = value; }
 __device__ __forceinline__ void store(uint16_t* at, float value) { *at = bf16Of(value); }
 
+// cp.async: begins a copy of 16 bytes to shared memory, of which `read` come from global memory and the rest are zeros; commits
+// the thread's copies since the last time as a group; waits for all groups but the last `pending`. Others see the bytes behind
+// a barrier after the wait.
+__device__ __forceinline__ void beginCopy(void* shared, const void* global, int32_t read) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<uint32_t>(__cvta_generic_to_shared(shared))),
+               "l"(__cvta_generic_to_global(global)), "r"(read)
+               : "memory");
+}
+__device__ __forceinline__ void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int32_t pending>
+__device__ __forceinline__ void waitForCopies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
 // body(T{}) with T = float or uint16_t (the bits of a BF16). All threads take the same way.
 template <class Body>
 __device__ __forceinline__ void withType(DType dtype, Body body) {

@@ -17,6 +17,12 @@ struct Factor {
   const float* dynamicMap;  // for NF4 with double quantisation
   int64_t begin = 0, end = -1;
 
+  // Whether its rows are BF16 that lie as a tile has them, 16 bytes at a time.
+  __device__ __forceinline__ bool isCopied() const {
+    const bool isAligned = reinterpret_cast<uint64_t>(t.data) % 16 == 0 && t.stride % 8 == 0;
+    return !transposed && t.storage == Storage::dense && t.dtype == DType::bf16 && isAligned;
+  }
+
   __device__ __forceinline__ int64_t taken() const { return (end < 0 ? t.rows() : end) - begin; }
   __device__ __forceinline__ int64_t rows() const { return transposed ? t.cols() : taken(); }
   __device__ __forceinline__ int64_t depth() const { return transposed ? taken() : t.cols(); }
@@ -94,42 +100,40 @@ __device__ __forceinline__ void multiplyBf16(float (&d)[4], const uint32_t (&a)[
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-// 128 threads: four warps of 32 × 32 results, each 2 × 4 tiles of mma.
+// 128 threads: four warps of 32 × 32 results, each 2 × 4 tiles of mma. While they multiply one part of the depth, copies bring the
+// next one: factors in BF16 by cp.async, others (F32, NF4, transposed) through registers.
 class MmaTile {
  public:
   static constexpr int32_t threads = mmaThreads, depth = 32;
   static constexpr int32_t pitch = depth + 8;  // a row begins four banks behind the one above it: fragments have no conflicts
+  static constexpr int32_t chunk = 8;           // elements of a copy
+  using Part = uint16_t[64][pitch];
   struct Shared {
-    uint16_t a[tileRows][pitch], b[tileColumns][pitch];
+    alignas(16) Part a[2], b[2];
   };
 
   __device__ __forceinline__ explicit MmaTile(Shared& shared) : shared_(shared) {}
 
   __device__ __forceinline__ void add(const Factor& a, const Factor& b, int64_t firstRow, int64_t firstColumn) {
+    const auto fetch = [&](int64_t k0, int32_t part) {
+      bring(a, firstRow, k0, shared_.a[part]);
+      bring(b, firstColumn, k0, shared_.b[part]);
+      commitCopies();
+    };
+    if (a.depth() == 0) return;
+    __syncthreads();  // an earlier product has been computed
+    fetch(0, 0);
     for (int64_t k0 = 0; k0 < a.depth(); k0 += depth) {
-      __syncthreads();
-      fillTile<depth>(a, firstRow, k0, threads, [&](int32_t i, int32_t k, float value) { shared_.a[i][k] = bf16Of(value); });
-      fillTile<depth>(b, firstColumn, k0, threads, [&](int32_t i, int32_t k, float value) { shared_.b[i][k] = bf16Of(value); });
-      __syncthreads();
-#pragma unroll
-      for (int32_t k = 0; k < depth; k += 16) {
-        uint32_t x[2][4], y[4][2];
-#pragma unroll
-        for (int32_t m = 0; m < 2; ++m) {
-#pragma unroll
-          for (int32_t part = 0; part < 4; ++part) x[m][part] = pairAt(shared_.a[warpRow() + 16 * m + group() + 8 * (part % 2)], k + 8 * (part / 2));
-        }
-#pragma unroll
-        for (int32_t n = 0; n < 4; ++n) {
-#pragma unroll
-          for (int32_t part = 0; part < 2; ++part) y[n][part] = pairAt(shared_.b[warpColumn() + 8 * n + group()], k + 8 * part);
-        }
-#pragma unroll
-        for (int32_t m = 0; m < 2; ++m) {
-#pragma unroll
-          for (int32_t n = 0; n < 4; ++n) multiplyBf16(sums_[m][n], x[m], y[n]);
-        }
+      const auto part = static_cast<int32_t>(k0 / depth % 2);
+      if (k0 + depth < a.depth()) {
+        fetch(k0 + depth, 1 - part);
+        waitForCopies<1>();
+      } else {
+        waitForCopies<0>();
       }
+      __syncthreads();
+      multiply(shared_.a[part], shared_.b[part]);
+      __syncthreads();  // the next copies may write this part
     }
   }
 
@@ -148,6 +152,43 @@ class MmaTile {
   }
 
  private:
+  // A part of a factor's depth: rows from `first`, columns from `k0`.
+  __device__ __forceinline__ static void bring(const Factor& f, int64_t first, int64_t k0, Part& to) {
+    if (!f.isCopied()) {
+      fillTile<depth>(f, first, k0, threads, [&](int32_t i, int32_t k, float value) { to[i][k] = bf16Of(value); });
+      return;
+    }
+    for (int32_t e = static_cast<int32_t>(threadIdx.x); e < 64 * depth / chunk; e += threads) {
+      const int32_t i = e / (depth / chunk), k = e % (depth / chunk) * chunk;
+      const int64_t left = f.depth() - (k0 + k);
+      const bool isInside = first + i < f.rows() && left > 0;
+      const uint16_t* from = f.t.row<uint16_t>(f.begin + (isInside ? first + i : 0)) + (isInside ? k0 + k : 0);
+      beginCopy(&to[i][k], from, isInside ? 2 * static_cast<int32_t>(left < chunk ? left : chunk) : 0);
+    }
+  }
+
+  __device__ __forceinline__ void multiply(const Part& a, const Part& b) {
+#pragma unroll
+    for (int32_t k = 0; k < depth; k += 16) {
+      uint32_t x[2][4], y[4][2];
+#pragma unroll
+      for (int32_t m = 0; m < 2; ++m) {
+#pragma unroll
+        for (int32_t part = 0; part < 4; ++part) x[m][part] = pairAt(a[warpRow() + 16 * m + group() + 8 * (part % 2)], k + 8 * (part / 2));
+      }
+#pragma unroll
+      for (int32_t n = 0; n < 4; ++n) {
+#pragma unroll
+        for (int32_t part = 0; part < 2; ++part) y[n][part] = pairAt(b[warpColumn() + 8 * n + group()], k + 8 * part);
+      }
+#pragma unroll
+      for (int32_t m = 0; m < 2; ++m) {
+#pragma unroll
+        for (int32_t n = 0; n < 4; ++n) multiplyBf16(sums_[m][n], x[m], y[n]);
+      }
+    }
+  }
+
   __device__ __forceinline__ static int32_t lane() { return static_cast<int32_t>(threadIdx.x % warpLanes); }
   __device__ __forceinline__ static int32_t group() { return lane() / 4; }
   __device__ __forceinline__ static int32_t pair() { return 2 * (lane() % 4); }

@@ -7,8 +7,6 @@
 namespace luthier::ptx {
 namespace {
 
-// No shared address is 0, so that a null pointer is found.
-constexpr int64_t sharedStart = 1024;
 constexpr int64_t unlimited = INT64_MAX;
 
 Dimensions unflattened(uint64_t index, const Dimensions& d) {
@@ -144,6 +142,9 @@ void Block::runWarp(Warp& warp, int64_t budget) {
     switch (instruction.kind) {
       case Kind::branch: branch(warp, chosen, instruction, mask); continue;
       case Kind::exit:
+        for (const Copy& copy : warp.copies) {
+          if ((mask >> copy.lane & 1) != 0) fail(warp, instruction, copy.lane, "it ends before its copies");
+        }
         warp.alive &= ~mask;
         group.lanes &= ~mask;
         ++group.pc;
@@ -205,7 +206,7 @@ uint8_t* Block::access(const Warp& warp, const Instruction& instruction, Space s
   const Space actual = resolve(address, bytes, thread);
   if (space != Space::generic && space != actual) fail(warp, instruction, lane, "the address lies outside of its space");
   if (address % static_cast<uint64_t>(bytes) != 0 && actual != Space::parameter) fail(warp, instruction, lane, "the address is not a multiple of " + std::to_string(bytes));
-  const Accessor by{launch_.number, number_ + 1, era_, warp.epoch, static_cast<uint32_t>(thread)};
+  const Accessor by = accessor(warp, lane);
   if (actual == Space::shared) {
     const auto offset = static_cast<int64_t>(address - sharedBase());
     if (offset < sharedStart) fail(warp, instruction, lane, "the shared address is null or outside of shared memory");

@@ -31,6 +31,9 @@ struct LaunchState {
   std::vector<Register> initial;  // the registers of every warp: constants, and NaN
 };
 
+// No shared address is 0, so that a null pointer is found.
+inline constexpr int64_t sharedStart = 1024;
+
 enum class Space : uint8_t { generic, parameter, shared, local, global };
 
 class Block {
@@ -42,6 +45,9 @@ class Block {
 
   // The host's bytes of an access by one lane; checks space, bounds, alignment and races.
   uint8_t* access(const Warp& warp, const Instruction& instruction, Space space, uint64_t address, int64_t bytes, bool write, int32_t lane);
+  // cp.async: begins a copy, and ends a lane's copies up to a group.
+  void startCopy(Warp& warp, const Instruction& instruction, Copy copy);
+  void finishCopies(Warp& warp, const Instruction& instruction, int32_t lane, int64_t group);
   // Shared memory as generic addresses name it.
   uint64_t sharedToGeneric(uint64_t address) const { return sharedBase() + address; }
   uint64_t genericToShared(uint64_t address) const { return address - sharedBase(); }
@@ -58,6 +64,12 @@ class Block {
   void branch(Warp& warp, size_t group, const Instruction& instruction, uint32_t taken);
   void merge(Warp& warp) const;
   void releaseBarrier();
+
+  Accessor accessor(const Warp& warp, int32_t lane) const {
+    return {launch_.number, number_ + 1, era_, warp.epoch, static_cast<uint32_t>(warp.firstThread + lane)};
+  }
+  void readSource(const Warp& warp, const Instruction& instruction, const Copy& copy) const;
+  void move(Copy& copy);
 
   uint64_t sharedBase() const { return reinterpret_cast<uint64_t>(shared_.data()); }
   Space resolve(uint64_t address, int64_t bytes, int32_t thread) const;

@@ -68,6 +68,7 @@ export const instructions: readonly Instruction[] = [
   row("shr.u32", "b32", [0x80000000, 31], 1),
   row("shr.s32", "b32", [0x80000000, 40], 0xffffffff),
   row("shr.s64", "b64 b64 b32", [-16, 2], -4),
+  row("not.b32", "b32", [0x0f0f0f0f], 0xf0f0f0f0),
   row("bfi.b32", "b32", [0xff, 0x12345678, 8, 8], 0x1234ff78),
   row("bfe.u32", "b32", [0x12345678, 8, 8], 0x56),
   row("prmt.b32", "b32", [0x33221100, 0x77665544, 0x7610], 0x77661100),
@@ -82,6 +83,8 @@ export const instructions: readonly Instruction[] = [
   // Comparisons: false with NaN, unless the name ends with u.
   row("setp.lt.s32", "pred b32", [-1, 1], 1),
   row("setp.lo.u32", "pred b32", [-1, 1], 0),
+  row("setp.eq.b32", "pred b32", [7, 7], 1),
+  row("setp.ne.s16", "pred b16", [-1, 1], 1),
   row("setp.lt.f32", "pred f32", [nan, f(1)], 0),
   row("setp.ltu.f32", "pred f32", [nan, f(1)], 1),
   row("setp.ne.f32", "pred f32", [nan, f(1)], 0),

@@ -20,6 +20,7 @@ OpcodeTable makeTable() {
   addLogic(table);
   addCollectives(table);
   addMatrices(table);
+  addCopies(table);
   for (const char* name : {"bra", "bra.uni"}) table[name] = {nullptr, Kind::branch};
   for (const char* name : {"ret", "exit", "ret.uni"}) table[name] = {nullptr, Kind::exit};
   for (const char* name : {"bar.sync", "barrier.sync", "barrier.sync.aligned"}) table[name] = {nullptr, Kind::blockBarrier};

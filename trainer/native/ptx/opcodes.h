@@ -16,6 +16,7 @@ void addComparisons(OpcodeTable& table);
 void addLogic(OpcodeTable& table);
 void addCollectives(OpcodeTable& table);
 void addMatrices(OpcodeTable& table);
+void addCopies(OpcodeTable& table);
 
 // Opcodes with many independent suffixes are taken apart; null for another opcode.
 Known conversion(const std::vector<std::string>& parts);

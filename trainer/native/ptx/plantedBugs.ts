@@ -30,7 +30,47 @@ xor.b32 %w, %t, 1; shl.b32 %w, %w, 2; mov.u32 %v, words; add.u32 %v, %v, %w;
 ld.shared.u32 %v, [%v];
 st.global.u32 [%own], %v;`);
 
+/** Each thread copies its word to shared memory and hands its neighbour's on. */
+const copied = (between: string): string =>
+  kernel(`cp.async.ca.shared.global [%s], [%own], 4;
+${between}
+xor.b32 %w, %t, 1; shl.b32 %w, %w, 2; mov.u32 %v, words; add.u32 %v, %v, %w;
+ld.shared.u32 %v, [%v];
+st.global.u32 [%own], %v;`);
+
+const copies: readonly (readonly [string, string, RegExp])[] = [
+  ["a copy that nobody waits for", "bar.sync 0;", /read shared memory is written by an unfinished copy of thread/],
+  [
+    "a wait for the group before the copy's",
+    "cp.async.commit_group;\ncp.async.wait_group 1;\nbar.sync 0;",
+    /is written by an unfinished copy of thread/,
+  ],
+  ["a wait for groups without the copy", "cp.async.wait_group 0;\nbar.sync 0;", /is written by an unfinished copy of/],
+  ["no barrier behind the wait", "cp.async.wait_all;", /a race: the (read|copied) shared memory is (written|read) by/],
+  [
+    "a write to the bytes of a copy",
+    "st.shared.u32 [%s], %t;\ncp.async.wait_all;\nbar.sync 0;",
+    /written shared memory is also written by an unfinished copy of/,
+  ],
+  ["an end before its copies", "ret;", /it ends before its copies/],
+];
+
 export const correct: readonly Kernel[] = [
+  { name: "a copy with wait and barrier", blocks: 2, threads: 64, text: copied("cp.async.wait_all;\nbar.sync 0;") },
+  {
+    name: "a later group that is still under way, with zeros behind the bytes that it reads",
+    blocks: 1,
+    threads: 64,
+    text: copied(`cp.async.commit_group;
+add.u32 %v, %s, 512; mov.u32 %w, 0;
+cp.async.ca.shared.global [%v], [%own], 4, %w;
+cp.async.commit_group;
+cp.async.wait_group 1;
+bar.sync 0;`).replace(
+      "st.global.u32 [%own], %v;",
+      "add.u32 %s, %s, 512;\ncp.async.wait_group 0;\nld.shared.u32 %w, [%s];\nadd.u32 %v, %v, %w;\nst.global.u32 [%own], %v;",
+    ),
+  },
   { name: "an exchange with a barrier of the block", blocks: 2, threads: 64, text: exchange("bar.sync 0;") },
   {
     name: "an exchange inside of a warp with its barrier",
@@ -57,6 +97,7 @@ st.global.u32 [%own], %v;`),
 ];
 
 export const bugs: readonly Bug[] = [
+  ...copies.map(([name, between, finds]) => ({ name, blocks: 1, threads: 64, text: copied(between), finds })),
   {
     name: "a missing barrier of the block",
     blocks: 1,

@@ -1,5 +1,7 @@
 #include "races.h"
 
+#include <algorithm>
+
 namespace luthier::ptx {
 namespace {
 
@@ -13,6 +15,10 @@ bool ordered(const Accessor& earlier, const Accessor& by) {
 }  // namespace
 
 const char* RaceCells::check(Cell& cell, bool write, const Accessor& by, Accessor& other) {
+  if (cell.copier != 0) {
+    other = {by.launch, by.block, 0, 0, cell.copier - 1};
+    return write ? "is also written by an unfinished copy of" : "is written by an unfinished copy of";
+  }
   if (cell.wrote.launch != by.launch) cell.wrote = {};
   if (cell.read.launch != by.launch) cell.read = {}, cell.manyThreads = cell.manyWarps = cell.manyBlocks = false;
   if (cell.wrote.block != 0) {
@@ -51,6 +57,17 @@ std::string RaceCells::access(int64_t offset, int64_t bytes, bool write, const A
     }
   }
   return {};
+}
+
+std::string RaceCells::hold(int64_t offset, int64_t bytes, const Accessor& by) {
+  std::string race = access(offset, bytes, true, by);
+  if (race.empty()) std::for_each_n(cells_.begin() + offset, bytes, [&](Cell& cell) { cell.copier = by.thread + 1; });
+  return race;
+}
+
+std::string RaceCells::settle(int64_t offset, int64_t bytes, const Accessor& by) {
+  std::for_each_n(cells_.begin() + offset, bytes, [](Cell& cell) { cell.copier = 0; });
+  return access(offset, bytes, true, by);
 }
 
 }  // namespace luthier::ptx

@@ -24,6 +24,9 @@ class RaceCells {
 
   // The race of an access with an earlier one, in words for an error; empty if there is none.
   std::string access(int64_t offset, int64_t bytes, bool write, const Accessor& by);
+  // The same for a copy that begins to write; until it is settled, every access is a race. Then its thread has written.
+  std::string hold(int64_t offset, int64_t bytes, const Accessor& by);
+  std::string settle(int64_t offset, int64_t bytes, const Accessor& by);
 
  private:
   struct Cell {
@@ -31,6 +34,7 @@ class RaceCells {
     bool manyThreads = false;   // others have read, too, since the last write: in this warp,
     bool manyWarps = false;     // in other warps of the block,
     bool manyBlocks = false;    // in other blocks
+    uint32_t copier = 0;        // the thread of an unfinished copy, from 1
   };
 
   // How an access races with the cell's, null if it does not; `other` is then the earlier one.

@@ -21,6 +21,15 @@ struct Group {
   uint32_t lanes;
 };
 
+// A copy by cp.async that its thread has not waited for.
+struct Copy {
+  int32_t lane;
+  int64_t group;         // of the lane's groups, from 1
+  uint64_t to, from;     // in shared and in global memory
+  int64_t bytes, read;   // what it writes and reads; the rest becomes zeros
+  bool happened;
+};
+
 struct Warp {
   Block* block = nullptr;
   int32_t firstThread = 0;
@@ -29,6 +38,8 @@ struct Warp {
   bool atBlockBarrier = false;
   std::vector<Group> groups;   // no two at the same instruction
   std::vector<Register> registers;
+  std::vector<Copy> copies;
+  std::array<int64_t, 32> committed{};  // groups of copies, by lane
 
   Register& at(int32_t reg) { return registers[static_cast<size_t>(reg)]; }
   uint64_t value(int32_t reg, int32_t lane) const { return registers[static_cast<size_t>(reg)][static_cast<size_t>(lane)]; }
