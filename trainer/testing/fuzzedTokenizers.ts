@@ -43,11 +43,28 @@ const extremes: readonly unknown[] = [
   1e-320,
   { Regex: "x*" },
   { String: "" },
-  // Stages that the seeds do not have.
-  { type: "Precompiled", precompiled_charsmap: "AAAA" },
-  { type: "FixedLength", length: 2 },
-  { type: "Replace", pattern: { Regex: "a" }, content: "b" },
-  { type: "TemplateProcessing", single: [{ SpecialToken: { id: "x", type_id: 0 } }], pair: [], special_tokens: {} },
+];
+
+/** Stages that the seeds do not have, some of them damaged. */
+const stages: readonly [place: string, stage: object][] = [
+  ["normalizer", { type: "Precompiled", precompiled_charsmap: "AAAA" }],
+  ["normalizer", { type: "Precompiled", precompiled_charsmap: Buffer.alloc(40, 8).toString("base64") }],
+  ["normalizer", { type: "Replace", pattern: { Regex: "x*|h" }, content: "b" }],
+  ["normalizer", { type: "Sequence", normalizers: [{ type: "NFD" }, { type: "StripAccents" }, { type: "Nmt" }] }],
+  ["pre_tokenizer", { type: "FixedLength", length: 2 }],
+  ["pre_tokenizer", { type: "UnicodeScripts" }],
+  ["pre_tokenizer", { type: "Split", pattern: { Regex: "x*" }, behavior: "Contiguous", invert: true }],
+  [
+    "post_processor",
+    {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "x", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      pair: [],
+      special_tokens: { x: { id: "x", ids: [1], tokens: ["x"] } },
+    },
+  ],
+  ["post_processor", { type: "BertProcessing", sep: ["x", 99], cls: ["y", 98] }],
+  ["decoder", { type: "CTC", pad_token: "<pad>", word_delimiter_token: "|", cleanup: true }],
 ];
 
 /** Some values replaced, removed, repeated or moved, anywhere in a JSON value. */
@@ -81,7 +98,17 @@ function mutatedJson(text: string, next: Next): string {
 export function fuzzedTokenizer(number: number): string {
   const next = random(number);
   const seed = seeds[next(seeds.length)]!;
-  return next(4) === 0 ? mutated(Buffer.from(seed), next).toString() : mutatedJson(seed, next);
+  switch (next(4)) {
+    case 0:
+      return mutated(Buffer.from(seed), next).toString();
+    case 1: {
+      const [place, stage] = stages[next(stages.length)]!;
+      const other: unknown = next(2) === 0 ? stage : JSON.parse(mutatedJson(JSON.stringify(stage), next) || "null");
+      return JSON.stringify({ ...JSON.parse(seed), [place]: other });
+    }
+    default:
+      return mutatedJson(seed, next);
+  }
 }
 
 /** Loads a file and encodes a text; throws where it breaks the promise. The result is "read" or the failure. */

@@ -481,9 +481,7 @@ test("preference data are refused for a supervised training, with the objective 
   );
 });
 
-test("only a row's own members are its fields", () => {
-  assert.throws(() => readExample({}, { format: "Text", columns: { text: "toString" } }), /^Error: text: /);
-  assert.throws(() => detectFormat(JSON.parse('{"__proto__": {"text": "x"}}')), /cannot be detected/);
+test("a row without the fields of a format is refused with those that it has, or with the list of its rows", () => {
   const unfit: [row: unknown, message: RegExp][] = [
     [
       { question: "a", answer: "b", note: "" },
@@ -499,4 +497,9 @@ test("only a row's own members are its fields", () => {
     [5, /^is a number, not a JSON object/],
   ];
   for (const [row, message] of unfit) assert.throws(() => detectFormat(row), { message });
+});
+
+test("only a row's own members are its fields", () => {
+  assert.throws(() => readExample({}, { format: "Text", columns: { text: "toString" } }), /^Error: text: /);
+  assert.throws(() => detectFormat(JSON.parse('{"__proto__": {"text": "x"}}')), /cannot be detected/);
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { readFuzzedTokenizers } from "../../testing/fuzzedTokenizers.ts";
 
 /** `npm run soak -- tokenizers` reads many more files. */
-const count = 300;
+const count = 150;
 
 test("a damaged tokenizer.json encodes a text, or gives a failure that names it, even if it ends the library's process", async () => {
   const { readable, refused, crashes } = await readFuzzedTokenizers(0, count);
