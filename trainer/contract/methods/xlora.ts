@@ -93,7 +93,7 @@ export const xlora = declareMethod(
     result: "Adapter",
     givesAdapters: "adapters",
     mergeRefusal:
-      "method.xlora mixes its adapters for each token anew, which the base's weights cannot hold: leave merged exports out, or set method.lora",
+      "method.xlora mixes its adapters for each token anew, which the base's weights cannot hold: leave merged and gguf exports out, or set method.lora",
     settings: {
       adapters,
       layerwise: setting(z.boolean(), {
