@@ -57,6 +57,14 @@ const methods: readonly Row[] = [
     nf4Refusal: /initialization: PiSSA subtracts a part from the base's matrices/,
   },
   {
+    name: "OLoRA on some layers, with LoRA+",
+    method: {
+      lora: { rank: 4, initialization: "OLoRA", layers: [1], rankPattern: { q_proj: 2 }, learningRateRatio: "4" },
+    },
+    learningRate: "1e-2",
+    nf4Refusal: /initialization: OLoRA subtracts a part from the base's matrices/,
+  },
+  {
     name: "LoftQ",
     method: { lora: { rank: 4, initialization: "LoftQ", loftqIterations: 2 } },
     learningRate: "1e-2",
@@ -85,12 +93,19 @@ const methods: readonly Row[] = [
     refusal: /export merged: method\.bottleneck .* cannot hold: leave merged and gguf exports out/,
     peftRefusal: /export alone: method\.bottleneck leaves an adapter in AdapterHub's layout/,
   },
+  ...(["Pfeiffer", "Parallel"] as const).map((design) => ({
+    name: `${design} adapters`,
+    method: { bottleneck: { design, reductionFactor: "4" } },
+    learningRate: "3e-2",
+    refusal: /export merged: method\.bottleneck .* cannot hold: leave merged and gguf exports out/,
+    peftRefusal: /export alone: method\.bottleneck leaves an adapter in AdapterHub's layout/,
+  })),
   {
     name: "X-LoRA",
     method: { xlora: { adapters: [] } },
     mixes: { layerwise: true, classifierDepth: 2, classifierWidth: 16, topK: 1 },
     learningRate: "3e-2",
-    refusal: /export merged: method\.xlora .* cannot hold: leave merged exports out/,
+    refusal: /export merged: method\.xlora .* cannot hold: leave merged and gguf exports out/,
   },
   {
     name: "BitFit",
