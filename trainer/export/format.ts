@@ -16,7 +16,7 @@ export interface WriteContext {
   readonly throwIfStopped: () => void;
 }
 
-/** What a directory computes: the model in it, or the base with the adapter in it. */
+/** The model that a directory computes: the one in it, or the base with the adapter in it. */
 export interface ReadBack {
   readonly model: ModelToRun;
   /** The tokenizer that belongs to it. */

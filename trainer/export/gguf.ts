@@ -28,8 +28,10 @@ export const ggufFormat = ({ quantization }: GgufSettings): ExportFormat => ({
     async function* bytes() {
       yield encodeGgufHeader(metadata, tensors);
       for (const [index, tensor] of tensors.entries()) {
-        throwIfStopped();
-        yield blocksOf(tensor, await tensor.values());
+        for (const piece of blocksOf(tensor, await tensor.values())) {
+          throwIfStopped();
+          yield piece;
+        }
         yield ggufPadding(tensor);
         onTensor(index + 1, tensors.length);
       }
@@ -110,8 +112,14 @@ async function tensorsOf(
   return [...tensors, { name: ropeTensor, type: "F32", shape: [divisors.length], values: async () => divisors }];
 }
 
-function blocksOf({ name, type, shape, heads, offset }: WrittenTensor, values: Float32Array): Uint8Array {
+/** Numbers that are encoded at once, whole blocks of every type: a stop is noticed between two pieces. */
+const pieceElements = 1 << 18;
+
+function* blocksOf({ name, type, shape, heads, offset }: WrittenTensor, values: Float32Array): Iterable<Uint8Array> {
   const shifted = offset === undefined ? values : values.map((value) => value + offset);
   const rows = heads === undefined ? shifted : interleaved(shifted, shape[0]!, heads);
-  return type === "F16" ? roundedTo(type, rows, name) : encodeBlocks(type, rows);
+  for (let at = 0; at < rows.length; at += pieceElements) {
+    const piece = rows.subarray(at, at + pieceElements);
+    yield type === "F16" ? roundedTo(type, piece, name) : encodeBlocks(type, piece);
+  }
 }

@@ -99,7 +99,7 @@ function readScales(block: DataView, group: number): [scale: number, minimum: nu
 
 interface ShiftedFit {
   readonly scale: number;
-  /** What is subtracted; from 0. */
+  /** The number that is subtracted, at least 0. */
   readonly minimum: number;
 }
 

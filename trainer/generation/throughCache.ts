@@ -4,11 +4,10 @@
  */
 import type { CacheForward, CacheToken } from "../engine/cacheForward.ts";
 
-/** What follows the tokens that a prompt has so far. */
+/** The likeliest token after those that a prompt has so far. */
 export interface Following {
   /** Number of the prompt. */
   readonly prompt: number;
-  /** The token that the model finds the likeliest. */
   readonly likeliest: number;
   /** The slot whose logits the call gave. */
   readonly slot: number;

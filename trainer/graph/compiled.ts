@@ -156,7 +156,7 @@ export interface Program {
   scratch: Scratch;
   /** Floating-point operations of the matrix products and attention, for shares of peak. */
   flops: number;
-  /** Of each instruction, in order. */
+  /** The work of each instruction, in order. */
   readonly work: readonly Work[];
 }
 

@@ -133,7 +133,7 @@ export interface ContextSite extends Site {
 /** The matrices of all experts of a layer as transformers' parameter of this name holds them: each expert's, one above the other. */
 export interface ExpertSite extends Site {
   readonly experts: number;
-  /** Of each expert. */
+  /** The columns and rows of each expert. */
   readonly in: number;
   readonly out: number;
 }
@@ -248,7 +248,7 @@ export interface SiteRewriter {
   /** The rows of an embedding or a head that are trained; the others stay frozen. */
   trainedRows(name: string): readonly number[];
   linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
-  /** What is beside a parameter of experts; undefined: nothing. */
+  /** The low-rank update beside a parameter of experts; undefined: none. */
   experts(site: ExpertSite): ExpertLowRank | undefined;
   embedding(site: EmbeddingSite, base: BaseEmbedding): Tensor;
   /**

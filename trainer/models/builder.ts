@@ -119,7 +119,7 @@ export class ModelBuilder {
     this.#context = states && this.#contextOf(states);
   }
 
-  /** What the method computes from the pass before this one. */
+  /** The values that the method computes from the pass before this one. */
   #contextOf(states: Tensor): Tensor | undefined {
     const { givenAdapters, layers } = this.config;
     const site = {

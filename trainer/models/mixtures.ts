@@ -122,7 +122,7 @@ export class Mixtures {
     return matrices.map((_, index) => ({ tailX, tailW: this.#ofExperts(update.b, index, matrices.length) }));
   }
 
-  /** Of each expert's rows of φ, the part of this number of so many. */
+  /** The part of this number, of so many, of the rows of φ of each expert. */
   #ofExperts({ phi }: Trained, index = 0, parts = 1): Tensor {
     const own = rowsOf(phi) / this.#count;
     const rows = own / parts;

@@ -1,5 +1,5 @@
 /**
- * Scratch of kernels. Of the cpu kernels of matrix products, as `trainer/native/cpu` lays it out: bounds over all instruction sets,
+ * Scratch of kernels. On a cpu that of matrix products, as `trainer/native/cpu` lays it out: bounds over all instruction sets,
  * those with the widest vectors (16 floats) and panels (64 columns). `luthier-exec` fails a case that takes more.
  */
 import type { Scratch } from "../graph/op.ts";

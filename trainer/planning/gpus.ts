@@ -8,7 +8,7 @@ export interface Gpu {
   readonly name: string;
   readonly title: string;
   readonly memoryBytes: number;
-  /** Of device memory, in bytes a second. */
+  /** The bandwidth of device memory, in bytes a second. */
   readonly bandwidth: number;
   /** Multiply-adds count as two operations. BF16: on tensor cores with sums in F32. */
   readonly flops: { readonly bf16: number; readonly f32: number };

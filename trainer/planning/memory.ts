@@ -102,7 +102,7 @@ function regionsOf(compiled: Compiled, facts: MemoryFacts): Omit<PlannedMemory, 
   };
 }
 
-/** Of values in the host's memory: a plan for a GPU does not count them. */
+/** Values in the host's memory count only in a plan for a CPU. */
 const residentBytes = (bytes: number, { target }: MemoryFacts): number => (target.device === "cpu" ? bytes : 0);
 
 const scratchBytes = ({ scratch }: Compiled, { target }: MemoryFacts): number =>

@@ -172,7 +172,7 @@ function fewestBatches(input: PlanInput): Candidate {
 }
 
 /**
- * Of each micro-batch with the least recomputing that fits, the one with the shortest step. A smaller micro-batch than
+ * Takes each micro-batch with the least recomputing that fits, and of these the one with the shortest step. A smaller micro-batch than
  * one that fits without recomputing has the same arithmetic and more memory traffic.
  */
 function fastest(input: PlanInput, { gpu }: GpuTarget): Candidate {

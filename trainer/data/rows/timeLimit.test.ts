@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TimeLimitError, withinTime } from "./timeLimit.ts";
@@ -13,13 +14,22 @@ function work(milliseconds: number): string {
   }
 }
 
-/** A child process whose work of 800 ms has a limit of 1 s; it prints a line before each start of the work, and one after it. */
+/**
+ * A child process whose work of 800 ms has a limit of 1 s; it prints a line before each start of the work, and one after it. It
+ * stops itself within the first one.
+ */
 function limitedChild(t: TestContext) {
   const program = `
     import { withinTime } from ${JSON.stringify(new URL("timeLimit.ts", import.meta.url).href)};
     import { writeSync } from "node:fs";
     ${work.toString().replace(": number): string", ")")}
-    writeSync(1, withinTime(1000, () => { writeSync(1, "started\\n"); return work(800); }) + "\\n");
+    let starts = 0;
+    const suspended = () => {
+      writeSync(1, "started\\n");
+      if (++starts === 1) process.kill(process.pid, "SIGSTOP");
+      return work(800);
+    };
+    writeSync(1, withinTime(1000, suspended) + "\\n");
   `;
   const args = ["--disable-warning=ExperimentalWarning", "--input-type=module-typescript", "--eval", program];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -31,10 +41,11 @@ function limitedChild(t: TestContext) {
   return { child, printed: () => printed, ended: new Promise<void>((resolve) => child.on("close", () => resolve())) };
 }
 
+const isStopped = (pid: number) => /^\d+ \(.*\) T /s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+
 test("work that a busy machine suspends beyond its limit ends all the same, after a second start", async (t) => {
   const { child, printed, ended } = limitedChild(t);
-  while (printed() === "") await sleep(5);
-  child.kill("SIGSTOP");
+  while (!isStopped(child.pid!)) await sleep(5);
   await sleep(2500);
   child.kill("SIGCONT");
   await ended;
