@@ -92,9 +92,9 @@ const kinds: Readonly<Record<string, TokenizerFile>> = {
   "pieces of Gemma": variant("Gemma"),
 };
 
-const metadataOf = async (file: object, config: object = {}): Promise<[string, GgufValue][]> => {
+const metadataOf = async (file: object, config: object = {}, vocabSize = 600): Promise<[string, GgufValue][]> => {
   const given = { tokenizer: JSON.stringify(file), config: JSON.stringify({ eos_token: "<|im_end|>", ...config }) };
-  return tokenizerMetadata(given, await codecOf(given), 600);
+  return tokenizerMetadata(given, await codecOf(given), vocabSize);
 };
 
 async function loaded(t: TestContext, file: object, config: object = {}): Promise<LlamaModel> {
@@ -195,6 +195,55 @@ for (const { name, file, message } of wrong) {
     await assert.rejects(metadataOf(file), message);
   });
 }
+
+/** Gemma's list: runs of spaces by all splits of the longest first, and an added token that is merged in the list too. */
+function withRuns(file: TokenizerFile, longest: number): TokenizerFile {
+  const runs = Array.from({ length: longest }, (_, index) => "▁".repeat(index + 1));
+  const splits = runs
+    .toReversed()
+    .flatMap((first): [string, string][] =>
+      runs
+        .toReversed()
+        .flatMap((second): [string, string][] => (first.length + second.length <= longest ? [[first, second]] : [])),
+    );
+  const newlines: [string, string][] = [
+    ["\n", "\n"],
+    ["\n\n", "\n"],
+    ["\n", "\n\n"],
+  ];
+  const own = file.model.merges.filter((pair) => !/^▁+$/.test(pair.join("")));
+  const vocab = { ...file.model.vocab };
+  for (const token of [...runs, "\n", "\n\n", "\n\n\n"]) vocab[token] ??= Object.keys(vocab).length;
+  const tokens = ["\n\n", "\n\n\n"].map((content) => ({ ...added(file), content, id: vocab[content], special: false }));
+  const added_tokens = [...(Array.isArray(file.added_tokens) ? file.added_tokens : []), ...tokens];
+  return withAllSplitsBut({ ...file, added_tokens, model: { ...file.model, vocab, merges: own } }, [
+    ...splits,
+    ...newlines,
+  ]);
+}
+
+const withAllSplitsBut = (file: TokenizerFile, first: [string, string][]): TokenizerFile => {
+  const { model, ...rest } = withAllSplits(file);
+  return { ...rest, model: { ...model, merges: [...first, ...model.merges] } };
+};
+
+test("runs of spaces and lines as in Gemma's list are encoded as tokenizer.json does", async (t) => {
+  const file = withRuns(variant("Gemma"), 9);
+  const llama = await loaded(t, file);
+  const config = JSON.stringify({ eos_token: "<|im_end|>" });
+  const { tokenizer } = await codecOf({ tokenizer: JSON.stringify(file), config });
+  const runs = Array.from({ length: 25 }, (_, length) => `a${" ".repeat(length)}b${"\n".repeat(length)}`);
+  for (const text of [...texts, ...runs])
+    assert.deepEqual(llama.encode(text), await tokenizer.encode(text), JSON.stringify(text));
+});
+
+test("a vocabulary of 200,000 tokens is written", async () => {
+  const vocab = { ...gpt2.tokenizer.model.vocab };
+  for (let id = 500; id < 200_000; id++) vocab[`token${id}`] = id;
+  const file = { ...gpt2.tokenizer, model: { ...gpt2.tokenizer.model, vocab } };
+  const tokens = new Map(await metadataOf(file, {}, 200_000)).get("tokenizer.ggml.tokens");
+  assert.ok(tokens?.type === "strings" && tokens.value[199_999] === "token199999");
+});
 
 test("more tokens than embeddings are refused", async () => {
   const file = split(gpt2.tokenizer, {}, {});

@@ -180,7 +180,8 @@ function tokensOf(file: TokenizerFile, { ids }: Vocabulary, { tokenizer }: Codec
   const unknown = file.model.unk_token ? tokenizer.idOf(file.model.unk_token) : undefined;
   const known = unknown === undefined ? undefined : tokens.get(unknown);
   if (unknown !== undefined && known) tokens.set(unknown, { ...known, type: tokenTypes.unknown });
-  const largest = Math.max(...tokens.keys());
+  let largest = 0;
+  for (const id of tokens.keys()) largest = Math.max(largest, id);
   if (largest >= vocabSize)
     throw refused(`the tokenizer has a token ${largest}, and the model ${vocabSize} embeddings: ${fix}`);
   const unused = (id: number): Token => ({ text: `[PAD${id}]`, type: tokenTypes.unused });
