@@ -24,7 +24,7 @@ interface GgufFamily {
   readonly biases?: boolean;
   /** Names in a block that differ from Llama's. */
   readonly names?: Readonly<Record<string, string>>;
-  /** What llama.cpp adds to the weights of norms; they are written with it. */
+  /** The number that llama.cpp expects to be added to the weights of norms. */
   readonly normOffset?: number;
   /** llama.cpp computes sliding windows. */
   readonly hasWindow?: boolean;
@@ -237,7 +237,7 @@ export interface GgufName {
   readonly name: string;
   /** Its rows are those of so many heads, interleaved. */
   readonly heads?: number;
-  /** What is added to its numbers. */
+  /** The number that is added to its numbers. */
   readonly offset?: number;
 }
 
