@@ -72,10 +72,10 @@ const arrows: readonly Arrow[] = [
     only: /^trainer\/(models|graph|ops|contract)\//,
   },
   {
-    rule: "methods import only graph, ops and contract",
+    rule: "methods import only graph, ops, contract and numbers",
     of: /^trainer\/methods\//,
     among: ours,
-    only: /^trainer\/(methods|graph|ops|contract)\//,
+    only: /^trainer\/(methods|graph|ops|contract|numbers)\//,
   },
   {
     rule: "native imports only programs",

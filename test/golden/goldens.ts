@@ -116,7 +116,7 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
     return new Map(named.flatMap((one) => (isSplit ? directionsOf(one) : [[one.name, one.values]])));
   }
   // No method of PEFT: the names are the base's own.
-  if (["bitfit", "fishMask"].includes(settings.method.kind))
+  if (["bitfit", "fishMask", "diffPruning", "intrinsicDimension"].includes(settings.method.kind))
     return new Map(stored.map(({ name, values }) => [name, values]));
   if (stored.length === 0) return new Map();
   const { peft } = methodOf(settings.method);

@@ -25,7 +25,8 @@ export function distance(a: Values, b: Values): number {
 export async function forwardBackward(run: GoldenRun): Promise<LossFigures> {
   const { engine, dataset, settings } = run;
   const rows = rowsOfStep(1, dataset.rowCount);
-  const figures = await runLoss({ ...run, objective: settings.objective }, { program: "micro", dataset, rows });
+  const inputs = { rngKey: Uint32Array.of(settings.seed, 1) };
+  const figures = await runLoss({ ...run, objective: settings.objective }, { program: "micro", dataset, rows, inputs });
   await engine.run({ program: "pullback" });
   return figures;
 }

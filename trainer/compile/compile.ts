@@ -135,6 +135,7 @@ export function compile(spec: CompileSpec): Compiled {
     pullsBack: parts.variables.derivations.size + parts.variables.penalties.size > 0,
     setup: parts.method.setup,
     afterStep: parts.method.afterStep,
+    firstResult: (steps) => parts.method.firstResult(steps),
     positionOffset: parts.method.positionOffset,
     program,
   };

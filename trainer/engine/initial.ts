@@ -22,6 +22,8 @@ export function initialValues(
       return values;
     case "ones":
       return values.fill(1);
+    case "constant":
+      return values.fill(initial.value);
     case "kaimingUniform": {
       // He et al. 2015 with leaky-ReLU slope a: bound = √(6 / ((1 + a²) · fan-in)).
       const bound = Math.sqrt(6 / ((1 + initial.a ** 2) * (initial.fanIn ?? shape[1] ?? 1)));

@@ -182,6 +182,8 @@ export interface Compiled {
   readonly setup: Setup | undefined;
   /** The method's action after an update. */
   readonly afterStep: AfterStep | undefined;
+  /** The first step of a run of `steps` whose parameters can be its result. */
+  firstResult(steps: number): number;
   /** Positions that the method occupies before the first token of every segment. */
   readonly positionOffset: number;
   /** The model's linear layers, and the method's treatment of them. */

@@ -74,6 +74,8 @@ export interface Site {
   trainable(name: string, shape: readonly number[], initial: Initial, options?: TrainableOptions): Trained;
   /** A parameter without φ: ops read θ itself, in F32. → θ */
   latent(name: string, shape: readonly number[], initial: Initial, options?: LatentOptions): Tensor;
+  /** The same for a parameter of the whole model, whose name is not local: every site that asks for it gets the same. */
+  shared(name: string, shape: readonly number[], initial: Initial, options?: LatentOptions): Tensor;
   /** The program that is being built, for ops of the method's own. */
   readonly here: Deriver;
   /**
@@ -115,6 +117,12 @@ export interface LinearSite extends Site {
   subtractProduct(a: Trained, b: Trained, scale: number): void;
   /** Dropout with one mask per input tensor: layers that read the same x share it. Not active outside of training. */
   dropout(x: Tensor, p: number): Tensor;
+  /** Among the model's linear layers, from 0. */
+  readonly number: number;
+  /** False where a finished result runs. A training's validation and generation have its parameters too. */
+  readonly isTraining: boolean;
+  /** u32[2] = (seed, step), the key of a training step's random numbers; undefined in validation and generation. */
+  readonly rngKey: Tensor | undefined;
   /** The adapters in the base at this layer; undefined if there are none. */
   given(): GivenUpdates | undefined;
   /** The method's value of `context`; undefined in the first pass. */

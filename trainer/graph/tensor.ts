@@ -16,6 +16,7 @@ export type TensorStorage = "dense" | "NF4";
 export type Initial =
   | { kind: "zeros" }
   | { kind: "ones" }
+  | { kind: "constant"; value: number }
   /** `fanIn`: default the second dimension. */
   | { kind: "kaimingUniform"; a: number; fanIn?: number }
   | { kind: "normal"; deviation: number }

@@ -86,18 +86,17 @@ export class Variables {
   readonly gradientNorm = state("gradientNorm", "scalar", "F32", [1]);
   readonly clipFactor = state("clipFactor", "scalar", "F32", [1]);
   readonly activationType: DataType;
+  /** Whether a training reads and writes them, or a finished result is run. */
+  readonly isTraining: boolean;
   readonly #rows = new Map<string, { readonly phi: Tensor; readonly part: Tensor; readonly row: number }>();
   readonly #storage: CompileSpec["storage"];
   readonly #optimizer: OptimizerSettings["type"];
   #sealed = false;
 
-  constructor(
-    storage: CompileSpec["storage"],
-    activationType: DataType,
-    optimizer: OptimizerSettings["type"] = "AdamW",
-  ) {
+  constructor(storage: CompileSpec["storage"], activationType: DataType, optimizer?: OptimizerSettings["type"]) {
     this.#storage = storage;
-    this.#optimizer = optimizer;
+    this.#optimizer = optimizer ?? "AdamW";
+    this.isTraining = optimizer !== undefined;
     this.activationType = activationType;
   }
 

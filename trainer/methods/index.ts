@@ -4,10 +4,12 @@ import type { CompileSpec } from "../graph/compiled.ts";
 import { adalora } from "./adalora/method.ts";
 import { bitfit } from "./bitfit/method.ts";
 import { bottleneck } from "./bottleneck/method.ts";
+import { diffPruning } from "./diffPruning/method.ts";
 import { dora } from "./dora/method.ts";
 import { fishMask } from "./fishMask/method.ts";
 import { full } from "./full/method.ts";
 import { ia3 } from "./ia3/method.ts";
+import { intrinsicDimension } from "./intrinsicDimension/method.ts";
 import { krona } from "./krona/method.ts";
 import { loha } from "./loha/method.ts";
 import { lokr } from "./lokr/method.ts";
@@ -33,6 +35,8 @@ const methods: readonly RegisteredMethod[] = [
   pTuning,
   bitfit,
   fishMask,
+  diffPruning,
+  intrinsicDimension,
   full,
 ];
 

@@ -46,6 +46,8 @@ export interface TrainedSite {
   readonly out: number;
   has(name: string): boolean;
   parameter(name: string): Float32Array;
+  /** A trained tensor that all layers share, by its name. */
+  shared(name: string): Float32Array;
 }
 
 /** The update of a layer as a product, ΔW = scale·B·A: b [out, rank] · a [rank, in]. */
@@ -129,6 +131,11 @@ export interface Method<Settings> {
   setup?(host: SetupHost, settings: Settings): Promise<void>;
   /** Runs after an update and may run the program `observe`; `step` is 1..`steps`. */
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
+  /**
+   * The first step of a run of `steps` whose parameters can be its result; a validation before it neither is the best nor ends the
+   * run. Default 0.
+   */
+  firstResult?(settings: Settings, steps: number): number;
   /** Converts rows of a trained site's W [out, in], row-major, into rows that give the same result without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
   /** The same update as a product, which an analysis decomposes without the base; undefined if the site has no update. */
@@ -155,6 +162,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly readsInputs: boolean;
   readonly setup: Setup | undefined;
   readonly afterStep: AfterStep | undefined;
+  firstResult(steps: number): number;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
   /** Absent if the method's updates are not products of low rank. */
@@ -237,6 +245,7 @@ function bind<Settings extends MethodSettings>(
     readsInputs: method.readsInputs?.(settings) ?? false,
     setup: method.setup && ((host) => method.setup!(host, settings)),
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
+    firstResult: (steps) => method.firstResult?.(settings, steps) ?? 0,
     merge(site, w, rows) {
       if (!method.merge)
         throw new Error(`${site.name} has trained tensors, and method ${settings.kind} cannot merge them`);
@@ -284,6 +293,7 @@ export const noMethod: BoundMethod = {
   readsInputs: false,
   setup: undefined,
   afterStep: undefined,
+  firstResult: () => 0,
   merge: () => {},
   mergeBias: () => {},
   lowRank: undefined,

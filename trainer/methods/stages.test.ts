@@ -122,6 +122,18 @@ const methods: readonly Row[] = [
     nf4Refusal: /method\.fishMask chooses among the base's own weights .* remove quantization, or set method\.lora/,
   },
   {
+    name: "diff pruning",
+    method: { diffPruning: { density: "0.05", learningRateRatio: "10" } },
+    learningRate: "3e-2",
+    peftRefusal: /export alone: method\.diffPruning changes single weights, .* export merged/,
+  },
+  {
+    name: "intrinsic SAID",
+    method: { intrinsicDimension: { dimension: 3000, projectionSeed: 7 } },
+    learningRate: "2e-1",
+    peftRefusal: /export alone: method\.intrinsicDimension projects one vector .* export merged/,
+  },
+  {
     name: "prompt tuning",
     method: { promptTuning: { virtualTokens: 5, initialText: "odd or even?" } },
     learningRate: "1e-1",

@@ -257,6 +257,7 @@ export class ModelBuilder {
       const product = linear.node(this.graph, operands, { tailScale: 1 }).y;
       return scaleColumns.node(this.graph, { x: product, scale: columnScale, bias: offset }, {}).y;
     };
+    const rngKey = () => (this.mode.kind === "train" ? this.#rngKey() : undefined);
     const site = {
       ...this.#site(name, trained),
       in: width,
@@ -265,6 +266,11 @@ export class ModelBuilder {
       subtractProduct: (a: Trained, b: Trained, scale: number) =>
         this.#variables.subtractProduct(`${name}.weight`, a.theta, b.theta, scale),
       dropout: (t: Tensor, p: number) => this.#dropout(t, p),
+      number: this.sites.length,
+      isTraining: this.#variables.isTraining,
+      get rngKey() {
+        return rngKey();
+      },
       given: () => this.#given(name, width, out),
       context: this.#context,
     };
@@ -340,6 +346,10 @@ export class ModelBuilder {
         trained.push(parameter);
         return variables.latent(own(parameter), shape, initial, options).theta;
       },
+      shared(parameter, shape, initial, options) {
+        trained.push(parameter);
+        return variables.latent(parameter, shape, initial, options).theta;
+      },
       here: { graph, read: (theta) => castTo(graph, theta, types.sum) },
       derived: (part, shape, dtype, build) => variables.derived(own(part), shape, types[dtype], build),
       penalty: (build) => variables.penalise(own(`penalty.${penalties++}`), build),
@@ -359,7 +369,11 @@ export class ModelBuilder {
 
   /** The key of random numbers, apart from the tensor and the column. */
   #keys(tokens: number): { rowKey: Tensor; rngKey: Tensor } {
-    return { rowKey: this.graph.input("rowKey", "U32", [tokens, 2]), rngKey: this.graph.input("rngKey", "U32", [2]) };
+    return { rowKey: this.graph.input("rowKey", "U32", [tokens, 2]), rngKey: this.#rngKey() };
+  }
+
+  #rngKey(): Tensor {
+    return this.graph.input("rngKey", "U32", [2]);
   }
 
   #dropout(x: Tensor, p: number): Tensor {

@@ -52,3 +52,17 @@ export const clampedUnit = { alpha: real, limit: { type: "f32", min: 0 } } satis
 
 /** Attributes of an LSTM's ops: the width of its hidden state, and the direction over the rows. */
 export const lstmAttributes = { width: size, reverse: { type: "i32", values: [0, 1] } satisfies Attribute };
+
+/** The stretch of hard-concrete gates, around 0 and 1, and the number of the layer in their random numbers. */
+export const gateAttributes = { low: real, high: real, site: { type: "i32", min: 0 } } satisfies Record<
+  string,
+  Attribute
+>;
+
+/** A matrix that Fastfood projects to, and what its random parts depend on. */
+export const fastfoodAttributes = {
+  out: { ...columns, min: 1 },
+  in: { ...columns, min: 1 },
+  seed: integer,
+  layer: integer,
+} satisfies Record<string, Attribute>;

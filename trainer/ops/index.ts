@@ -26,6 +26,8 @@ import { expertGradBias } from "./expertGradBias/op.ts";
 import { expertGradWeight } from "./expertGradWeight/op.ts";
 import { expertInput } from "./expertInput/op.ts";
 import { expertLinear } from "./expertLinear/op.ts";
+import { fastfood } from "./fastfood/op.ts";
+import { fastfoodBackward } from "./fastfoodBackward/op.ts";
 import { fill } from "./fill/op.ts";
 import { gatherExperts } from "./gatherExperts/op.ts";
 import { gatherRows } from "./gatherRows/op.ts";
@@ -33,6 +35,8 @@ import { glu } from "./glu/op.ts";
 import { gluBackward } from "./gluBackward/op.ts";
 import { gradBias } from "./gradBias/op.ts";
 import { gradWeight } from "./gradWeight/op.ts";
+import { hardConcrete } from "./hardConcrete/op.ts";
+import { hardConcreteBackward } from "./hardConcreteBackward/op.ts";
 import { importance } from "./importance/op.ts";
 import { inverseRowNorm } from "./inverseRowNorm/op.ts";
 import { kronecker } from "./kronecker/op.ts";
@@ -47,6 +51,8 @@ import { mixExperts } from "./mixExperts/op.ts";
 import { mixExpertsBackward } from "./mixExpertsBackward/op.ts";
 import { multiply } from "./multiply/op.ts";
 import { noise } from "./noise/op.ts";
+import { openGates } from "./openGates/op.ts";
+import { openGatesBackward } from "./openGatesBackward/op.ts";
 import { orthogonality } from "./orthogonality/op.ts";
 import { orthogonalityBackward } from "./orthogonalityBackward/op.ts";
 import { pairLoss } from "./pairLoss/op.ts";
@@ -150,6 +156,12 @@ export const ops: readonly ListedOp[] = [
   routerLoad,
   routerLoadBackward,
   balanceLoss,
+  hardConcrete,
+  hardConcreteBackward,
+  openGates,
+  openGatesBackward,
+  fastfood,
+  fastfoodBackward,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

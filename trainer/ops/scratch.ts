@@ -15,6 +15,9 @@ export const roundUp = (count: number, step: number): number => Math.ceil(count 
 /** Bytes of buffers of 32-bit words, each on a cache line. */
 export const wordBytes = (...counts: number[]): number => counts.reduce((sum, words) => sum + aligned(4 * words), 0);
 
+/** A sum in double for each row. */
+export const rowSums = (rows: number): Scratch => ({ thread: 0, shared: wordBytes(2 * rows) });
+
 /** [rows, depth]·[depth, any] + [rows, rank]·[rank, any]: panels of the right side, rows of the left, partial sums. */
 export function productScratch(rows: number, depth: number, rank = 0): Scratch {
   const block = roundUp(Math.ceil(rows / Math.ceil(rows / rowBlock)), 12);
@@ -40,3 +43,27 @@ export const attentionSizes = (tokens: number, keys: number, headDim: number) =>
   keys: roundUp(Math.min(tokens, keys), panel),
   width: roundUp(headDim, lanes),
 });
+
+/** A sum in double for each block of such a kernel. */
+export const blockSums = (tensor: TensorFacts): Scratch => ({
+  thread: 0,
+  shared: wordBytes(2 * elementwiseBlocks(tensor)),
+});
+
+/** Fastfood's vector of n numbers, of the power of two from `least` on, and a sum in double for each 4,096 of them. */
+export function fastfoodScratch(elements: number, dimension: number): Scratch {
+  const [size, period] = fastfoodSizes(elements, dimension);
+  return { thread: 0, shared: wordBytes(size, period, 2 * Math.ceil(size / 4096)) };
+}
+
+/** The same on a GPU, with a sum for each block. */
+export function fastfoodDeviceScratch(elements: number, dimension: number): Scratch {
+  const [size, period] = fastfoodSizes(elements, dimension);
+  const words = roundUp(size + period, 2) + 2 * elementwiseBlocks({ dtype: "F32", shape: [size] });
+  return { thread: 0, shared: 4 * words };
+}
+
+function fastfoodSizes(elements: number, dimension: number): readonly [size: number, period: number] {
+  const power = (least: number) => 2 ** Math.ceil(Math.log2(least));
+  return [power(Math.max(elements, dimension)), power(dimension)];
+}

@@ -56,6 +56,9 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { lokr: { rank: 2, decomposeBoth: true } } },
     { method: { krona: {} } },
     { method: { fishMask: { density: "0.1", samples: 4 } } },
+    // The places are fixed after step 7: before, at and after a stop.
+    { method: { diffPruning: { density: "0.1", fixedShare: "0.4", learningRateRatio: "10" } }, stops: [2, 7, 10] },
+    { method: { intrinsicDimension: { dimension: 100 } }, quantization: { type: "NF4" } },
     { method: { bitfit: {} }, shape: { family: "qwen2" } },
     {
       method: { xlora: { adapters: [] } },

@@ -108,6 +108,11 @@ function randomSettings(kind: string, model: ModelConfig, pick: Pick): CompileSp
       },
       ...{ reductionFactor: oneOf("2", "4.5", "100"), nonlinearity: oneOf("ReLU", "SiLU", "GELU"), dropout },
     },
+    diffPruning: {
+      ...{ density: oneOf("0.02", "0.4"), penalty: oneOf("0", "1e-3"), structured: oneOf(true, false) },
+      ...{ fixedShare: oneOf("0.3", "0.7"), learningRateRatio: "20", targetModules, layers },
+    },
+    intrinsicDimension: { dimension: oneOf(1, 30, 500), projectionSeed: pick(0, 9), targetModules, layers },
     prefixTuning: { virtualTokens },
     promptTuning: { virtualTokens },
     pTuning: { virtualTokens, encoderHiddenSize: pick(1, 7), encoder: oneOf("MLP", "LSTM") },

@@ -140,7 +140,8 @@ export class TrainingLoop {
     const evalRewards = evalRewardsOf({ evalRewardAccuracy: rewardAccuracy, evalRewardMargin: rewardMargin });
     const { step, bestEvalLoss } = this.#state;
     if (!Number.isFinite(evalLoss)) throw validationNotFinite(step);
-    const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;
+    const counts = step >= parts.engine.compiled.firstResult(this.#order.steps);
+    const improved = counts && (bestEvalLoss === undefined || evalLoss < bestEvalLoss);
     if (improved && settings.keep === "Best") this.#keepBest();
     this.#state = {
       ...this.#state,
@@ -149,7 +150,7 @@ export class TrainingLoop {
       ...evalRewards,
       ...(improved && { bestStep: step, bestEvalLoss: evalLoss }),
       ...(improved && rewardAccuracy !== undefined && { bestEvalRewards: evalRewards }),
-      evaluationsWithoutImprovement: improved ? 0 : this.#state.evaluationsWithoutImprovement + 1,
+      evaluationsWithoutImprovement: improved || !counts ? 0 : this.#state.evaluationsWithoutImprovement + 1,
     };
     this.#run.metrics.evaluated(step, { evalLoss, ...evalRewards });
   }

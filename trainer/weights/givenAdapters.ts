@@ -85,11 +85,12 @@ function updatesOf({ settings, tensors, plainRefusal }: PeftAdapter, config: Mod
   const used = new Set<string>();
   for (const { name: layer } of sites) {
     const has = (part: string) => tensors.has(`${layer}.${part}`);
-    const parameter = (part: string) => {
-      used.add(`${layer}.${part}`);
-      return tensors.get(`${layer}.${part}`)!;
+    const shared = (full: string) => {
+      used.add(full);
+      return tensors.get(full)!;
     };
-    const update = method.lowRank?.({ name: layer, has, parameter });
+    const parameter = (part: string) => shared(`${layer}.${part}`);
+    const update = method.lowRank?.({ name: layer, has, parameter, shared });
     if (update) updates.set(layer, update);
   }
   const other = [...tensors.keys()].find((one) => !used.has(one));

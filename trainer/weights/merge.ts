@@ -44,15 +44,17 @@ export function isTrained(matrix: string, adapter: AdapterTensors): boolean {
 /** A layer's trained tensors by their own names; of an expert's matrix those of the parameter of all experts. */
 export function siteOf(matrix: string, adapter: AdapterTensors): Omit<TrainedSite, "in" | "out"> {
   const { name, part } = placeOf(matrix);
+  const shared = (full: string) => {
+    const values = adapter.get(full);
+    if (!values) throw new Error(`the adapter has no ${full}`);
+    return values;
+  };
   return {
     name,
     part,
     has: (own) => adapter.has(`${name}.${own}`),
-    parameter(own) {
-      const values = adapter.get(`${name}.${own}`);
-      if (!values) throw new Error(`the adapter has no ${name}.${own}`);
-      return values;
-    },
+    parameter: (own) => shared(`${name}.${own}`),
+    shared,
   };
 }
 

@@ -41,6 +41,8 @@ export const methodEntries: Readonly<Record<string, Readonly<Record<string, Meth
   ia3: { ia3: { learningRate: "2e-2", method: { ia3: {} } } },
   bitfit: { bitfit: { learningRate: "1e-2", method: { bitfit: {} } } },
   fishMask: { fishMask: { learningRate: "1e-3", method: { fishMask: {} } } },
+  diffPruning: { diffPruning: { learningRate: "1e-3", method: { diffPruning: { learningRateRatio: "300" } } } },
+  intrinsicDimension: { intrinsicDimension: { learningRate: "1e-2", method: { intrinsicDimension: {} } } },
   bottleneck: { bottleneck: { learningRate: "1e-3", method: { bottleneck: {} } } },
   prefixTuning: { prefixTuning: { learningRate: "1e-2", method: { prefixTuning: { virtualTokens: 20 } } } },
   promptTuning: { promptTuning: { learningRate: "3e-2", method: { promptTuning: { virtualTokens: 20 } } } },

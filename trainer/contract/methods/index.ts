@@ -15,10 +15,12 @@ import {
   type MethodSettings,
   methodWrittenOut,
 } from "./declaration.ts";
+import { diffPruning } from "./diffPruning.ts";
 import { dora } from "./dora.ts";
 import { fishMask } from "./fishMask.ts";
 import { full } from "./full.ts";
 import { ia3 } from "./ia3.ts";
+import { intrinsicDimension } from "./intrinsicDimension.ts";
 import { krona } from "./krona.ts";
 import { loha } from "./loha.ts";
 import { lokr } from "./lokr.ts";
@@ -46,6 +48,8 @@ const declared = {
   pTuning,
   bitfit,
   fishMask,
+  diffPruning,
+  intrinsicDimension,
   full,
 };
 

@@ -20,7 +20,8 @@ test("a merged model computes the same as the model with its adapter, on its lin
   const layers = [...sites, ...embeddings.map((one) => ({ ...one, in: one.out, out: one.in }))];
   for (const { name, in: width, out, trained } of layers) {
     const parameter = (part: string) => adapted.floats("parameter", `${name}.${part}`);
-    const site = { name, in: width, out, has: (part: string) => trained.includes(part), parameter };
+    const shared = (part: string) => adapted.floats("parameter", part);
+    const site = { name, in: width, out, has: (part: string) => trained.includes(part), parameter, shared };
     const w = merged.floats("parameter", `${name}.weight`);
     for (let first = 0; first < out; first += 5) {
       const last = Math.min(first + 5, out);

@@ -744,6 +744,82 @@ inline constexpr AttributeInfo balanceLossAttributes[] = {
     {"coefficient", true, 0, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo hardConcreteOperands[] = {
+    {"w", OperandType::dense, "out,in", false, false, false, -1, -1},
+    {"alpha", OperandType::dense, "out,in", false, false, false, -1, -1},
+    {"group", OperandType::dense, "1", true, false, false, -1, -1},
+    {"rngKey", OperandType::u32, "2", true, false, true, -1, -1},
+    {"y", OperandType::dense, "out,in", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo hardConcreteAttributes[] = {
+    {"low", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"high", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"site", false, 0, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo hardConcreteBackwardOperands[] = {
+    {"w", OperandType::dense, "out,in", false, false, false, -1, -1},
+    {"alpha", OperandType::dense, "out,in", false, false, false, -1, -1},
+    {"group", OperandType::dense, "1", true, false, false, -1, -1},
+    {"rngKey", OperandType::u32, "2", true, false, true, -1, -1},
+    {"dY", OperandType::dense, "out,in", false, false, false, -1, -1},
+    {"dW", OperandType::sum, "out,in", false, true, false, -1, -1},
+    {"dAlpha", OperandType::sum, "out,in", false, true, false, -1, -1},
+    {"dGroup", OperandType::sum, "1", true, true, false, -1, -1},
+};
+inline constexpr AttributeInfo hardConcreteBackwardAttributes[] = {
+    {"low", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"high", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"site", false, 0, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo openGatesOperands[] = {
+    {"alpha", OperandType::dense, "out,in", false, false, false, -1, -1},
+    {"group", OperandType::dense, "1", true, false, false, -1, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo openGatesAttributes[] = {
+    {"shift", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"weight", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo openGatesBackwardOperands[] = {
+    {"alpha", OperandType::dense, "out,in", false, false, false, -1, -1},
+    {"group", OperandType::dense, "1", true, false, false, -1, -1},
+    {"dAlpha", OperandType::sum, "out,in", false, true, false, -1, -1},
+    {"dGroup", OperandType::sum, "1", true, true, false, -1, -1},
+};
+inline constexpr AttributeInfo openGatesBackwardAttributes[] = {
+    {"shift", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"weight", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo fastfoodOperands[] = {
+    {"x", OperandType::act, "d", false, false, false, -1, -1},
+    {"scale", OperandType::act, "1", true, false, false, -1, -1},
+    {"y", OperandType::act, "out,in", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo fastfoodAttributes[] = {
+    {"out", false, 1, 16777216, false, -1, {}, 0},
+    {"in", false, 1, 16777216, false, -1, {}, 0},
+    {"seed", false, -unbounded, unbounded, false, -1, {}, 0},
+    {"layer", false, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo fastfoodBackwardOperands[] = {
+    {"x", OperandType::act, "d", false, false, false, -1, -1},
+    {"scale", OperandType::act, "1", true, false, false, -1, -1},
+    {"dY", OperandType::act, "out,in", false, false, false, -1, -1},
+    {"dX", OperandType::act, "d", false, true, false, -1, -1},
+    {"dScale", OperandType::act, "1", true, true, false, -1, -1},
+};
+inline constexpr AttributeInfo fastfoodBackwardAttributes[] = {
+    {"out", false, 1, 16777216, false, -1, {}, 0},
+    {"in", false, 1, 16777216, false, -1, {}, 0},
+    {"seed", false, -unbounded, unbounded, false, -1, {}, 0},
+    {"layer", false, -unbounded, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -817,6 +893,12 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"routerLoad", routerLoadOperands, 5, routerLoadAttributes, 1, 1},
     {"routerLoadBackward", routerLoadBackwardOperands, 4, nullptr, 0, 0},
     {"balanceLoss", balanceLossOperands, 4, balanceLossAttributes, 2, 2},
+    {"hardConcrete", hardConcreteOperands, 5, hardConcreteAttributes, 3, 3},
+    {"hardConcreteBackward", hardConcreteBackwardOperands, 8, hardConcreteBackwardAttributes, 3, 3},
+    {"openGates", openGatesOperands, 3, openGatesAttributes, 2, 2},
+    {"openGatesBackward", openGatesBackwardOperands, 4, openGatesBackwardAttributes, 2, 2},
+    {"fastfood", fastfoodOperands, 3, fastfoodAttributes, 4, 4},
+    {"fastfoodBackward", fastfoodBackwardOperands, 5, fastfoodBackwardAttributes, 4, 4},
 };
 
 }  // namespace luthier

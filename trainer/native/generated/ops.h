@@ -83,9 +83,15 @@ enum class Opcode : int32_t {
   routerLoad = 69,
   routerLoadBackward = 70,
   balanceLoss = 71,
+  hardConcrete = 72,
+  hardConcreteBackward = 73,
+  openGates = 74,
+  openGatesBackward = 75,
+  fastfood = 76,
+  fastfoodBackward = 77,
 };
 
-inline constexpr int32_t opcodeCount = 71;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 77;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -1433,6 +1439,140 @@ struct BalanceLoss {
         coefficient(call.real(1)) {}
 };
 
+struct HardConcrete {
+  const Tensor& w;
+  const Tensor& alpha;
+  const Tensor* group;
+  const Tensor* rngKey;
+  const Tensor& y;
+  float low;
+  float high;
+  int32_t site;
+  static constexpr uint32_t optionalOperands = 0xc;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit HardConcrete(const Call& call)
+      : w(*call.operands[0]),
+        alpha(*call.operands[1]),
+        group(call.operands[2]),
+        rngKey(call.operands[3]),
+        y(*call.operands[4]),
+        low(call.real(0)),
+        high(call.real(1)),
+        site(call.integer(2)) {}
+};
+
+struct HardConcreteBackward {
+  const Tensor& w;
+  const Tensor& alpha;
+  const Tensor* group;
+  const Tensor* rngKey;
+  const Tensor& dY;
+  const Tensor& dW;
+  const Tensor& dAlpha;
+  const Tensor* dGroup;
+  float low;
+  float high;
+  int32_t site;
+  static constexpr uint32_t optionalOperands = 0x8c;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit HardConcreteBackward(const Call& call)
+      : w(*call.operands[0]),
+        alpha(*call.operands[1]),
+        group(call.operands[2]),
+        rngKey(call.operands[3]),
+        dY(*call.operands[4]),
+        dW(*call.operands[5]),
+        dAlpha(*call.operands[6]),
+        dGroup(call.operands[7]),
+        low(call.real(0)),
+        high(call.real(1)),
+        site(call.integer(2)) {}
+};
+
+struct OpenGates {
+  const Tensor& alpha;
+  const Tensor* group;
+  const Tensor& loss;
+  float shift;
+  float weight;
+  static constexpr uint32_t optionalOperands = 0x2;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit OpenGates(const Call& call)
+      : alpha(*call.operands[0]),
+        group(call.operands[1]),
+        loss(*call.operands[2]),
+        shift(call.real(0)),
+        weight(call.real(1)) {}
+};
+
+struct OpenGatesBackward {
+  const Tensor& alpha;
+  const Tensor* group;
+  const Tensor& dAlpha;
+  const Tensor* dGroup;
+  float shift;
+  float weight;
+  static constexpr uint32_t optionalOperands = 0xa;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit OpenGatesBackward(const Call& call)
+      : alpha(*call.operands[0]),
+        group(call.operands[1]),
+        dAlpha(*call.operands[2]),
+        dGroup(call.operands[3]),
+        shift(call.real(0)),
+        weight(call.real(1)) {}
+};
+
+struct Fastfood {
+  const Tensor& x;
+  const Tensor* scale;
+  const Tensor& y;
+  int32_t out;
+  int32_t in;
+  int32_t seed;
+  int32_t layer;
+  static constexpr uint32_t optionalOperands = 0x2;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit Fastfood(const Call& call)
+      : x(*call.operands[0]),
+        scale(call.operands[1]),
+        y(*call.operands[2]),
+        out(call.integer(0)),
+        in(call.integer(1)),
+        seed(call.integer(2)),
+        layer(call.integer(3)) {}
+};
+
+struct FastfoodBackward {
+  const Tensor& x;
+  const Tensor* scale;
+  const Tensor& dY;
+  const Tensor& dX;
+  const Tensor* dScale;
+  int32_t out;
+  int32_t in;
+  int32_t seed;
+  int32_t layer;
+  static constexpr uint32_t optionalOperands = 0x12;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit FastfoodBackward(const Call& call)
+      : x(*call.operands[0]),
+        scale(call.operands[1]),
+        dY(*call.operands[2]),
+        dX(*call.operands[3]),
+        dScale(call.operands[4]),
+        out(call.integer(0)),
+        in(call.integer(1)),
+        seed(call.integer(2)),
+        layer(call.integer(3)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -1504,6 +1644,12 @@ struct BalanceLoss {
   X(clampedGluBackward, ClampedGluBackward) \
   X(routerLoad, RouterLoad) \
   X(routerLoadBackward, RouterLoadBackward) \
-  X(balanceLoss, BalanceLoss)
+  X(balanceLoss, BalanceLoss) \
+  X(hardConcrete, HardConcrete) \
+  X(hardConcreteBackward, HardConcreteBackward) \
+  X(openGates, OpenGates) \
+  X(openGatesBackward, OpenGatesBackward) \
+  X(fastfood, Fastfood) \
+  X(fastfoodBackward, FastfoodBackward)
 
 }  // namespace luthier

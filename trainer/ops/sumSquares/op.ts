@@ -1,7 +1,7 @@
 /** total += Σ x². x of any shape · total F64[1]. */
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf } from "../../graph/tensor.ts";
-import { elementwiseBlocks, wordBytes } from "../scratch.ts";
+import { elementwiseBlocks, rowSums, wordBytes } from "../scratch.ts";
 
 export const sumSquares = defineOp({
   name: "sumSquares",
@@ -10,8 +10,7 @@ export const sumSquares = defineOp({
   accumulates: { total: "f64[1]" },
   outputs: {},
   scratch: {
-    /** One sum in double per row. */
-    cpu: ({ x }) => ({ thread: 0, shared: wordBytes(2 * rowsOf(x)) }),
+    cpu: ({ x }) => rowSums(rowsOf(x)),
     /** One of each block: a quarter of an elementwise kernel's. */
     cuda: ({ x }) => ({ thread: 0, shared: wordBytes(2 * Math.ceil(elementwiseBlocks(x) / 4)) }),
   },

@@ -1,0 +1,71 @@
+/**
+ * Hard-concrete gates on the host: their estimate after training, the differences that they leave, and the choice of those that
+ * stay. Pure, apart from `fixDifferences`.                                           Guo et al. 2021, §3; Louizos et al. 2018
+ */
+import type { StepHost } from "../../graph/site.ts";
+import { markLargest } from "../largest.ts";
+
+/** The interval to which a gate is stretched before it is clamped to 0 and 1. */
+export const stretch = { low: -1.5, high: 1.5 } as const;
+
+/** α of every gate at first: nearly all are open. */
+export const firstAlpha = 5;
+
+/** α of gates that stay open; −this of those that stay closed. Their z is 1 or 0 and their gradient 0, for every random number. */
+const settled = 1000;
+
+/** Names of a layer's trained tensors; `diff` alone where a finished adapter runs. */
+export const parts = { diff: "diff", alpha: "diff_alpha", group: "diff_group" } as const;
+
+/** z without random numbers. */
+export function gateOf(alpha: number): number {
+  const s = 1 / (1 + Math.exp(-alpha));
+  return Math.min(1, Math.max(0, stretch.low + (stretch.high - stretch.low) * s));
+}
+
+/** The trained tensors of a layer. */
+export interface Gated {
+  readonly diff: Float32Array;
+  readonly alpha: Float32Array;
+  readonly group: Float32Array | undefined;
+}
+
+/** z ⊙ w */
+export function differencesOf({ diff, alpha, group }: Gated): Float32Array {
+  const ofMatrix = group ? gateOf(group[0]!) : 1;
+  return diff.map((w, at) => w * gateOf(alpha[at]!) * ofMatrix);
+}
+
+/** The largest differences of all layers together, as many as `density` allows; the others become 0. */
+export function keepLargest(differences: readonly Float32Array[], density: number): void {
+  const sizes = differences.map((values) => values.map(Math.abs));
+  const all = sizes.reduce((sum, { length }) => sum + length, 0);
+  markLargest(sizes, Math.max(1, Math.round(density * all)), sizes);
+  for (const [index, values] of differences.entries()) {
+    const marks = sizes[index]!;
+    for (let at = 0; at < values.length; at++) if (marks[at] === 0) values[at] = 0;
+  }
+}
+
+/** Steps before the places are fixed. */
+export const freeSteps = (fixedShare: number, steps: number): number =>
+  steps - Math.max(1, Math.round(fixedShare * steps));
+
+/** Leaves the largest differences, and settles every gate. */
+export function fixDifferences(host: StepHost, density: number): void {
+  const names = host.names("parameter");
+  const sites = names.flatMap((name) => (name.endsWith(`.${parts.alpha}`) ? [name.slice(0, -parts.alpha.length)] : []));
+  const gated = sites.map((site) => {
+    const value = (part: string) => host.values("parameter", site + part);
+    const group = names.includes(site + parts.group) ? value(parts.group) : undefined;
+    return { diff: value(parts.diff), alpha: value(parts.alpha), group };
+  });
+  const differences = gated.map(differencesOf);
+  keepLargest(differences, density);
+  for (const [index, { diff, alpha, group }] of gated.entries()) {
+    const kept = differences[index]!;
+    diff.set(kept);
+    group?.fill(settled);
+    for (let at = 0; at < alpha.length; at++) alpha[at] = kept[at] === 0 ? -settled : settled;
+  }
+}
