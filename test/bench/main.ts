@@ -14,6 +14,7 @@ import { benchDecompositions } from "./decompositions.ts";
 import { benchMemory } from "./memory/bench.ts";
 import { benchMethods } from "./methods/bench.ts";
 import { usualBudget } from "./methods/settings.ts";
+import { benchReal } from "./real/bench.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchStaging } from "./staging.ts";
 import { benchTrainer } from "./trainer.ts";
@@ -40,13 +41,16 @@ const usage = {
     memory: {
       help: "instead: compare planned and measured memory of 20 trainings; exit code 1 if a plan is wrong",
     },
+    real: {
+      help: "instead: train SmolLM2-135M-Instruct by LoRA and compare losses and answers with PEFT's; exit code 1 beyond a bound",
+    },
     methods: { help: "instead: train every method on the demo's task under one budget, and write docs/methods.md" },
     "scores-only": { help: "with --methods: train what is missing and end without timings and without the page" },
     threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
     decompositions: { help: "instead: measure the decompositions that initialise adapters" },
     against: { value: "DIR", help: "instead: the speed ratio of this checkout to the one in DIR, which run in turn" },
-    write: { help: "write the table into docs/performance.md" },
+    write: { help: "write the table into docs/performance.md (also with --real)" },
     help: { short: "h", help: "this text" },
   },
 } as const;
@@ -82,6 +86,11 @@ async function main(): Promise<void> {
   if (args.switches.has("memory")) {
     const right = await benchMemory(onLine);
     process.exitCode = right ? 0 : 1;
+    return;
+  }
+  if (args.switches.has("real")) {
+    const agrees = await benchReal({ write: args.switches.has("write"), onLine });
+    process.exitCode = agrees ? 0 : 1;
     return;
   }
   const options = {

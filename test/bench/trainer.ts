@@ -5,11 +5,10 @@
  * Each has two figures: by wall-clock time (the fastest step, because other work can only slow a step down), and by processor
  * time (tokens per core-second times cores), the speed of an otherwise idle machine.
  */
-import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
-import { fileURLToPath } from "node:url";
 import { table } from "../../terminal/table.ts";
 import { addon } from "../../trainer/native/addon.ts";
+import { markdownRow as row, writeMarked } from "./marked.ts";
 import { measurePeak, type Peak } from "./peak.ts";
 import { measurePeer, type PeerMeasurement, peerPython } from "./peers.ts";
 import type { Format } from "./shape.ts";
@@ -48,7 +47,7 @@ export async function benchTrainer({ formats, peers, steps, write, onLine }: Tra
   }
   const heading = `${os.cpus()[0]?.model ?? "unknown processor"}, ${cores} cores, ${isa}; load ${os.loadavg()[0]?.toFixed(1)}`;
   for (const line of [heading, ...plainTable(results, cores)]) onLine(line);
-  if (write) writeTable(markdown(heading, results, cores));
+  if (write) writeMarked("throughput", markdown(heading, results, cores));
 }
 
 const headings = [
@@ -93,7 +92,6 @@ const plainTable = (results: readonly Comparison[], cores: number): string[] =>
   table([headings, ...results.map((result) => cells(result, cores))], headings.map((_, column) => column).slice(1));
 
 function markdown(heading: string, results: readonly Comparison[], cores: number): string {
-  const row = (values: readonly string[]) => `| ${values.join(" | ")} |`;
   const versions = results.find(({ peer }) => peer)?.peer?.versions ?? {};
   const peers = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const peaks = results.map(({ format, peak }) => `${format} ${peak[format === "F32" ? "F32" : "BF16"].toFixed(0)}`);
@@ -105,16 +103,4 @@ function markdown(heading: string, results: readonly Comparison[], cores: number
     row(headings.map((_, column) => (column === 0 ? "---" : "--:"))),
     ...results.map((result) => row(cells(result, cores))),
   ].join("\n");
-}
-
-const begin = "<!-- throughput: begin (npm run bench) -->";
-const end = "<!-- throughput: end -->";
-
-/** Replaces the text between the marks of docs/performance.md. */
-function writeTable(text: string): void {
-  const file = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
-  const page = readFileSync(file, "utf8");
-  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/performance.md lacks the marks ${begin} … ${end}: restore them`);
-  writeFileSync(file, `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`);
 }
