@@ -49,7 +49,8 @@ export async function benchReal({ write, onLine }: RealBenchOptions): Promise<bo
     const { stdout } = await run(python, [program, directory, String(cores)]);
     const theirs = peftFigures.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
     const rows = compared(ours, theirs);
-    const heading = `${os.cpus()[0]?.model ?? "unknown processor"}, ${cores} cores, ${isa}`;
+    const load = os.loadavg()[0]?.toFixed(0);
+    const heading = `${os.cpus()[0]?.model ?? "unknown processor"}, ${cores} cores, ${isa}, load ${load}`;
     const versions = Object.entries(theirs.versions).map(([name, version]) => `${name} ${version}`);
     const text = [
       `${heading}; ${versions.join(", ")}. ${steps} steps took ${ours.seconds.toFixed(0)} s, with PEFT ${theirs.seconds.toFixed(0)} s.`,
