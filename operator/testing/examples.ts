@@ -428,6 +428,18 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "method.fishMask changes single weights, which PEFT has no adapter for",
   },
   {
+    name: "a PEFT adapter of pruned differences",
+    wrong: { method: { diffPruning: {} }, adapter: { exports: [{ name: "a", adapter: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.diffPruning changes single weights, which PEFT has no adapter for",
+  },
+  {
+    name: "a PEFT adapter of a projected vector",
+    wrong: { method: { intrinsicDimension: {} }, adapter: { exports: [{ name: "a", adapter: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.intrinsicDimension projects one vector to all matrices, which PEFT has no adapter for",
+  },
+  {
     name: "a PEFT adapter of bottleneck networks",
     wrong: { method: { bottleneck: {} }, adapter: { exports: [{ name: "a", adapter: {} }] } },
     field: "spec.adapter.exports",
