@@ -26,6 +26,14 @@ const apart = {
 const spellings = [
   ["lists with a prompt", { prompt: [user("q")], chosen: [assistant("good")], rejected: [assistant("bad")] }],
   [
+    "lists with a prompt in a table's text",
+    {
+      prompt: JSON.stringify([user("q")]),
+      chosen: JSON.stringify([assistant("good")]),
+      rejected: JSON.stringify([assistant("bad")]),
+    },
+  ],
+  [
     "lists that begin with the prompt",
     { chosen: [user("q"), assistant("good")], rejected: [user("q"), assistant("bad")] },
   ],

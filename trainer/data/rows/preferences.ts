@@ -9,7 +9,7 @@ import { type Answered, type Example, JsonFloat, type Message, RowError } from "
 import { type ReadMessages, toolsOf } from "./messages.ts";
 import { answered, refuseTools } from "./promptCompletion.ts";
 import { isEmpty, isRow, type RowFields } from "./rowFields.ts";
-import { readerOf, renamed } from "./turns.ts";
+import { readerOf, renamed, unwrittenTurns } from "./turns.ts";
 
 /** The format of a row that an objective of preferences learns from. Throws `RowError` for any other row. */
 export function preferenceFormat(fields: RowFields, form: Exclude<DataForm, "Examples">): NamedFormat {
@@ -28,10 +28,10 @@ export function preferenceFormat(fields: RowFields, form: Exclude<DataForm, "Exa
 type Preference = Extract<Example, { kind: "preference" }>;
 
 export function preference(fields: RowFields, columns: Columns, seen: ColumnsSeen): Preference {
-  const pair =
-    isText(fields.get("chosen")) && isText(fields.get("rejected"))
-      ? texts(fields, columns)
-      : conversations(fields, columns, seen);
+  const { role = "role", content = "content" } = columns;
+  const sides = [fields.get("chosen"), fields.get("rejected")];
+  const areTexts = sides.every(isText) && sides.some((side) => isText(unwrittenTurns(side, { role, content })));
+  const pair = areTexts ? texts(fields, columns) : conversations(fields, columns, seen);
   refuseSame(pair.chosen, pair.rejected);
   return { kind: "preference", ...pair };
 }
@@ -61,7 +61,7 @@ function texts(fields: RowFields, columns: Columns): Pair {
 function conversations(fields: RowFields, columns: Columns, seen: ColumnsSeen): Pair {
   const { role = "role", content = "content" } = columns;
   const read = (field: "prompt" | "chosen" | "rejected"): ReadMessages => {
-    const given = fields.get(field);
+    const given = unwrittenTurns(fields.get(field), { role, content });
     // A single answer may be written without its list.
     const turns = isRow(given) ? [given] : given;
     if (!Array.isArray(turns))
@@ -71,7 +71,7 @@ function conversations(fields: RowFields, columns: Columns, seen: ColumnsSeen): 
   };
   const tools = toolsOf(fields.get("tools"));
   const [chosen, rejected] = [read("chosen"), read("rejected")];
-  const given = fields.get("prompt");
+  const given = unwrittenTurns(fields.get("prompt"), { role, content });
   const shared = isText(given) || isEmpty(given) ? sharedPrompt(chosen, rejected, given) : undefined;
   const context = shared === undefined ? read("prompt") : part(chosen, 0, shared);
   const of = (side: ReadMessages, field: "chosen" | "rejected"): Answered => {

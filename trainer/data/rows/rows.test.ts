@@ -231,6 +231,21 @@ const read1: [string, unknown, unknown][] = [
       },
     ),
   ],
+  [
+    "prompt and completion as lists of messages in a table's text",
+    { prompt: JSON.stringify([user("a")]), completion: JSON.stringify([answer("b")]) },
+    conversation([user("a"), answer("b")], { context: 1 }),
+  ],
+  [
+    "prompt and completion that are JSON, but not of messages",
+    { prompt: '[{"role":"user"}]', completion: '[{"role":"assistant","content":"b"}]' },
+    { kind: "promptCompletion", prompt: '[{"role":"user"}]', completion: '[{"role":"assistant","content":"b"}]' },
+  ],
+  [
+    "prompt and completion that only look like JSON",
+    { prompt: "[{a}]", completion: "{b" },
+    { kind: "promptCompletion", prompt: "[{a}]", completion: "{b" },
+  ],
   ["Alpaca without input", { instruction: "hi", input: "", output: "ho" }, conversation([user("hi"), answer("ho")])],
   [
     "prompt and completion",

@@ -4,8 +4,34 @@ import { type Answered, type JsonObject, type Message, RowError } from "./exampl
 import { messagesOf } from "./messages.ts";
 import { check, isRow, ownMember, type Row, unwritten } from "./rowFields.ts";
 import { turnsOf } from "./shareGpt.ts";
+import { parseStrictly } from "./strictJson.ts";
 
 const list = z.array(z.unknown()).min(1).max(1024);
+
+/**
+ * A turn or a list of them that a table holds as JSON text, where a text may stand too; other values as they are. JSON whose
+ * members are not those of turns is a text.
+ */
+export function unwrittenTurns(value: unknown, names: { readonly role: string; readonly content: string }): unknown {
+  if (typeof value !== "string" || !/^\s*(\[\s*)?\{/.test(value)) return value;
+  const parsed = parsedOrNothing(value);
+  const turns = Array.isArray(parsed) ? parsed : [parsed];
+  const isTurn = (turn: unknown) =>
+    isRow(turn) &&
+    [names, { role: "from", content: "value" }].some(
+      ({ role, content }) => typeof ownMember(turn, role) === "string" && Object.hasOwn(turn, content),
+    );
+  return turns.length > 0 && turns.every(isTurn) ? parsed : value;
+}
+
+function parsedOrNothing(text: string): unknown {
+  try {
+    return parseStrictly(text, "");
+  } catch (error) {
+    if (!(error instanceof RowError)) throw error;
+    return undefined;
+  }
+}
 
 /** The elements of a list, which a table holds as JSON text, with some of their members renamed. */
 export function renamed(given: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
