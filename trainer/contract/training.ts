@@ -41,7 +41,7 @@ const optimizer = section(
     paged: unhashed(
       setting(z.boolean(), {
         description:
-          "Keep the optimiser's state in pages that move to the machine's memory when a GPU's is short. It changes no result, and has no effect on a CPU.",
+          "For GPUs: keep the optimiser's state in pages that move to the machine's memory when the GPU's is short. It changes no result. CPUs ignore it, and the CUDA backend does not page yet; luthier plan says so.",
         default: false,
         later: true,
       }),
