@@ -28,7 +28,7 @@ const usage = {
     base: { value: "TYPE", repeated: true, help: "only F32, BF16 or NF4; repeatable (default all)" },
     steps: {
       value: "N",
-      help: "timed steps per base type (default 5); with --methods: steps of each training (default 120)",
+      help: "timed steps per base type (default 5); with --methods: steps of each training (default 48)",
     },
     data: {
       value: "MB",

@@ -13,6 +13,7 @@ import { z } from "zod";
 import { demo } from "../../../demo/places.ts";
 import { declarationOf, effectiveMethod } from "../../../trainer/contract/methods/index.ts";
 import { trainFigures } from "../../../trainer/contract/report.ts";
+import { methodToRun } from "../../../trainer/methods/index.ts";
 import { Stores } from "../../../trainer/stores/stores.ts";
 import { StoredModel } from "../../../trainer/weights/storedModel.ts";
 import { latencyOf } from "./latency.ts";
@@ -44,14 +45,14 @@ export async function benchMethods({ budget, model, scoresOnly, onLine }: Method
   const results: MethodResult[] = [];
   for (const { kind, name, entry, trained } of scores) {
     if (typeof trained === "string") {
-      results.push({ name, kind, refusal: trained });
+      results.push({ name, kind, note: entry.note, refusal: trained });
       continue;
     }
     const speed = speedOf(name, entry, budget, places);
-    const decoding = await latencyOf(base, effectiveMethod(entry.method));
+    const decoding = await latencyOf(base, methodToRun(effectiveMethod(entry.method)));
     onLine(`${name}: ${Math.round(speed.tokensPerSecond)} tokens/s, ${decoding.one.toFixed(2)} ms a decoded token`);
     const merges = declarationOf(kind).mergeRefusal === undefined;
-    results.push({ name, kind, trained, speed, latency: decoding, merges });
+    results.push({ name, kind, note: entry.note, trained, speed, latency: decoding, merges });
   }
   const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? "an unknown processor"}`;
   const title = model === undefined ? "the demo's base of 6 million parameters" : path.basename(directory);

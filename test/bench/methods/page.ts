@@ -24,7 +24,7 @@ export interface Latency {
   readonly many: number;
 }
 
-export type MethodResult = { readonly name: string; readonly kind: string } & (
+export type MethodResult = { readonly name: string; readonly kind: string; readonly note?: string | undefined } & (
   | {
       readonly trained: readonly Trained[];
       readonly speed: Speed;
@@ -80,6 +80,8 @@ export function page(results: readonly MethodResult[], facts: Facts, budget: Bud
     `- *tokens/s* and *peak memory*: of a training of ${speedSteps} steps of its own without evaluations; memory is resident, and of a small`,
     "  model most is the process itself.",
     "- *adapter*: bytes of the result's directory, for `full` the whole model.",
+    "- `xlora` is not in the table: it mixes adapters that were trained before, so that its budget is not comparable.",
+    ...results.flatMap(({ name, note }) => (note === undefined ? [] : [`- \`${name}\`: ${note}`])),
     "",
   ].join("\n");
 }

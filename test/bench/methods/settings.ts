@@ -10,6 +10,8 @@ type Written = TrainingSpec["method"];
 export interface MethodEntry {
   readonly learningRate: string;
   readonly method: Written;
+  /** Explains a result that a reader would ask about. */
+  readonly note?: string;
 }
 
 /** Data and work of every training. */
@@ -20,7 +22,7 @@ export interface Budget {
   readonly seeds: readonly number[];
 }
 
-export const usualBudget: Budget = { steps: 120, batchTokens: 2048, maxSequenceLength: 256, seeds: [1, 2, 3] };
+export const usualBudget: Budget = { steps: 48, batchTokens: 2048, maxSequenceLength: 256, seeds: [1, 2, 3] };
 
 /** Steps of the training that measures a method's speed. */
 export const speedSteps = 12;
@@ -43,8 +45,14 @@ export const methodEntries: Readonly<Record<string, Readonly<Record<string, Meth
   fishMask: { fishMask: { learningRate: "1e-3", method: { fishMask: {} } } },
   diffPruning: { diffPruning: { learningRate: "1e-3", method: { diffPruning: { learningRateRatio: "300" } } } },
   intrinsicDimension: { intrinsicDimension: { learningRate: "1e-2", method: { intrinsicDimension: {} } } },
-  bottleneck: { bottleneck: { learningRate: "1e-3", method: { bottleneck: {} } } },
+  bottleneck: {
+    bottleneck: { learningRate: "1e-3", method: { bottleneck: {} } },
+    "bottleneck, Houlsby": { learningRate: "1e-3", method: { bottleneck: { design: "Houlsby" } } },
+  },
   prefixTuning: { prefixTuning: { learningRate: "1e-2", method: { prefixTuning: { virtualTokens: 20 } } } },
   promptTuning: { promptTuning: { learningRate: "3e-2", method: { promptTuning: { virtualTokens: 20 } } } },
-  pTuning: { pTuning: { learningRate: "3e-3", method: { pTuning: { virtualTokens: 20 } } } },
+  pTuning: {
+    pTuning: { learningRate: "3e-3", method: { pTuning: { virtualTokens: 20 } } },
+    "pTuning, LSTM": { learningRate: "3e-3", method: { pTuning: { virtualTokens: 20, encoder: "LSTM" } } },
+  },
 };
