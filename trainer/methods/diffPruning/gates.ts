@@ -38,7 +38,15 @@ export function differencesOf({ diff, alpha, group }: Gated): Float32Array {
 
 /** The largest differences of all layers together, as many as `density` allows; the others become 0. */
 export function keepLargest(differences: readonly Float32Array[], density: number): void {
-  const sizes = differences.map((values) => values.map(Math.abs));
+  keepMarked(
+    differences,
+    differences.map((values) => values.map(Math.abs)),
+    density,
+  );
+}
+
+/** `sizes` are the differences' absolute values, which this overwrites. */
+function keepMarked(differences: readonly Float32Array[], sizes: readonly Float32Array[], density: number): void {
   const all = sizes.reduce((sum, { length }) => sum + length, 0);
   markLargest(sizes, Math.max(1, Math.round(density * all)), sizes);
   for (const [index, values] of differences.entries()) {
@@ -60,12 +68,21 @@ export function fixDifferences(host: StepHost, density: number): void {
     const group = names.includes(site + parts.group) ? value(parts.group) : undefined;
     return { diff: value(parts.diff), alpha: value(parts.alpha), group };
   });
-  const differences = gated.map(differencesOf);
-  keepLargest(differences, density);
-  for (const [index, { diff, alpha, group }] of gated.entries()) {
-    const kept = differences[index]!;
-    diff.set(kept);
+  // In place: a copy for each weight would not be in the plan.
+  for (const { diff, alpha, group } of gated) {
+    const ofMatrix = group ? gateOf(group[0]!) : 1;
+    for (let at = 0; at < diff.length; at++) {
+      diff[at] = diff[at]! * gateOf(alpha[at]!) * ofMatrix;
+      alpha[at] = Math.abs(diff[at]!);
+    }
+  }
+  keepMarked(
+    gated.map(({ diff }) => diff),
+    gated.map(({ alpha }) => alpha),
+    density,
+  );
+  for (const { diff, alpha, group } of gated) {
     group?.fill(settled);
-    for (let at = 0; at < alpha.length; at++) alpha[at] = kept[at] === 0 ? -settled : settled;
+    for (let at = 0; at < alpha.length; at++) alpha[at] = diff[at] === 0 ? -settled : settled;
   }
 }

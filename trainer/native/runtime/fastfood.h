@@ -9,12 +9,12 @@ namespace luthier {
 inline constexpr uint32_t fastfoodSigns = 0, fastfoodNormals = 1, fastfoodRounds = 2;
 
 // Words of the elements from 4·block on.
-LUTHIER_EVERYWHERE inline PhiloxBlock fastfoodBlock(int64_t block, uint32_t stream, int32_t seed, int32_t layer) {
+[[gnu::always_inline]] LUTHIER_EVERYWHERE inline PhiloxBlock fastfoodBlock(int64_t block, uint32_t stream, int32_t seed, int32_t layer) {
   return philox({{static_cast<uint32_t>(block), 0, 0, stream}}, static_cast<uint32_t>(seed), static_cast<uint32_t>(layer));
 }
 
 // The smallest power of two that is at least n.
-LUTHIER_EVERYWHERE constexpr int64_t powerOfTwo(int64_t n) {
+[[gnu::always_inline]] LUTHIER_EVERYWHERE constexpr int64_t powerOfTwo(int64_t n) {
   int64_t size = 1;
   while (size < n) size *= 2;
   return size;
@@ -28,7 +28,7 @@ struct Permutation {
   int32_t lowBits = 0;
   uint32_t keys[8];
 
-  LUTHIER_EVERYWHERE Permutation(int64_t size, int32_t seed, int32_t layer) {
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE Permutation(int64_t size, int32_t seed, int32_t layer) {
     int32_t bits = 0;
     while ((int64_t{1} << bits) < size) ++bits;
     lowBits = bits / 2;
@@ -40,27 +40,27 @@ struct Permutation {
     }
   }
 
-  LUTHIER_EVERYWHERE static uint32_t mixed(uint32_t value, uint32_t key) {
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE static uint32_t mixed(uint32_t value, uint32_t key) {
     value = value * 0x9E3779B9u + key;
     value = (value ^ (value >> 16)) * 0x85EBCA6Bu;
     value = (value ^ (value >> 13)) * 0xC2B2AE35u;
     return value ^ (value >> 16);
   }
 
-  LUTHIER_EVERYWHERE void round(int32_t k, uint32_t& low, uint32_t& high) const {
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE void round(int32_t k, uint32_t& low, uint32_t& high) const {
     if (k % 2 == 0) high ^= mixed(low, keys[k]) & highMask;
     else low ^= mixed(high, keys[k]) & lowMask;
   }
 
   // Π moves element at(i) to place i.
-  LUTHIER_EVERYWHERE int64_t at(int64_t i) const {
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE int64_t at(int64_t i) const {
     uint32_t low = static_cast<uint32_t>(i) & lowMask, high = static_cast<uint32_t>(i) >> lowBits;
     for (int32_t k = 0; k < rounds; ++k) round(k, low, high);
     return static_cast<int64_t>(high << lowBits | low);
   }
 
   // at(placeOf(j)) = j
-  LUTHIER_EVERYWHERE int64_t placeOf(int64_t j) const {
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE int64_t placeOf(int64_t j) const {
     uint32_t low = static_cast<uint32_t>(j) & lowMask, high = static_cast<uint32_t>(j) >> lowBits;
     for (int32_t k = rounds - 1; k >= 0; --k) round(k, low, high);
     return static_cast<int64_t>(high << lowBits | low);

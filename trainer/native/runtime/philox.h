@@ -9,7 +9,7 @@ struct PhiloxBlock {
   uint32_t words[4];
 };
 
-LUTHIER_EVERYWHERE inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
+[[gnu::always_inline]] LUTHIER_EVERYWHERE inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t product0 = 0xD2511F53ull * counter.words[0];
     const uint64_t product1 = 0xCD9E8D57ull * counter.words[2];

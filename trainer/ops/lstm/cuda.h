@@ -6,7 +6,7 @@
 
 namespace luthier::cuda {
 
-inline void lstm(const Lstm& op, Launcher& launcher) {
+inline void lstm(const Lstm&, Launcher& launcher) {
   launcher.launch({"lstm", 1});
 }
 
