@@ -45,6 +45,7 @@ const usage = {
       help: "instead: train SmolLM2-135M-Instruct by LoRA and compare losses and answers with PEFT's; exit code 1 beyond a bound",
     },
     methods: { help: "instead: train every method on the demo's task under one budget, and write docs/methods.md" },
+    seeds: { value: "N", help: "with --methods: trainings of each method (default 3)" },
     "scores-only": { help: "with --methods: train what is missing and end without timings and without the page" },
     threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
@@ -79,7 +80,7 @@ async function main(): Promise<void> {
   if (args.switches.has("decompositions")) return await benchDecompositions(onLine);
   if (args.switches.has("methods")) {
     const steps = integerOf(args, "steps", 1, 100_000, usualBudget.steps);
-    const budget = { ...usualBudget, steps };
+    const budget = { ...usualBudget, steps, seeds: integerOf(args, "seeds", 1, 100, usualBudget.seeds) };
     const scoresOnly = args.switches.has("scores-only");
     return await benchMethods({ budget, model: optionOf(args, "model"), scoresOnly, onLine });
   }

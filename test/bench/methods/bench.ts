@@ -85,7 +85,7 @@ function scored(
   onLine: (line: string) => void,
 ): Made[] | string {
   const trained: Made[] = [];
-  for (const seed of budget.seeds) {
+  for (let seed = 1; seed <= budget.seeds; seed++) {
     const figures = train(`${name}-${seed}`, manifestOf(entry, seed, budget), places, places.store);
     if (typeof figures === "string") {
       onLine(`${name}: ${figures}`);

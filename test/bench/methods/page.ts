@@ -1,6 +1,6 @@
 /** The page and the plot of the comparison of methods. Pure. */
 import { formatBytes, formatCount } from "../../../terminal/format.ts";
-import { type Budget, speedSteps } from "./settings.ts";
+import { type Budget, speedSteps, usualBudget } from "./settings.ts";
 
 /** One training. */
 export interface Trained {
@@ -47,6 +47,7 @@ export interface Facts {
 
 export function page(results: readonly MethodResult[], facts: Facts, budget: Budget): string {
   const { steps, batchTokens, maxSequenceLength, seeds } = budget;
+  const command = `npm run bench -- --methods${seeds === usualBudget.seeds ? "" : ` --seeds ${seeds}`}`;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const head = [
     "method",
@@ -65,9 +66,9 @@ export function page(results: readonly MethodResult[], facts: Facts, budget: Bud
     "# Methods compared",
     "",
     `Every method on one task under one budget: ${facts.base} learns the demo's task, spam or ham, in ${steps} steps of ${batchTokens} tokens`,
-    `(rows of ${maxSequenceLength}, BF16), with ${seeds.length} seeds; the table shows means ± half of the spread. Before the training the score`,
+    `(rows of ${maxSequenceLength}, BF16), with ${seeds} seeds; the table shows means ± half of the spread. Before the training the score`,
     `is ${percent(facts.before)}; always giving the commonest answer scores ${percent(facts.majority)}. Machine: ${facts.machine}.`,
-    "`npm run bench -- --methods` measures and writes this page; `test/bench/methods/settings.ts` has the settings of each method,",
+    `\`${command}\` measures and writes this page; \`test/bench/methods/settings.ts\` has the settings of each method,`,
     "which were not searched for. [Methods](methods/README.md) explains them.",
     "",
     "![Exact match over trained parameters](images/methods.svg)",

@@ -35,7 +35,7 @@ test("the page has the mean and the spread over the seeds, and the reason of a m
     { name: "bitfit", kind: "bitfit", refusal: "this model has no biases" },
   ];
   const facts = { base: "demo/base", before: 0.1, majority: 0.5, latency: { one: 2, many: 10 }, machine: "2 cores" };
-  const budget = { steps: 10, batchTokens: 512, maxSequenceLength: 128, seeds: [1, 2, 3] };
+  const budget = { steps: 10, batchTokens: 512, maxSequenceLength: 128, seeds: 3 };
   const text = page(results, facts, budget);
   assert.match(text, /\| \[`lora`\]\(methods\/lora\.md\) +\| 90\.0 ± 2\.0 % +\| 0\.250 ± 0\.000 +\| 12\.0 k/);
   assert.match(text, /\| 3\.00 +\| 12\.0 +\| 2\.00 +\| 10\.0 +\|/, "a merged adapter costs what the base does");
