@@ -54,41 +54,38 @@ export function checkName(job: FineTuneJob, { spec, prepareKey }: Pick<Wanted, "
 type Trainer = Pick<World, "trainerImage" | "pods">;
 
 export function prepareJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): Job {
-  const { spec } = wanted;
-  const root = artifactRoot(spec, job.metadata.namespace ?? "");
-  return renderJob({
-    name: prepareName(job, wanted),
-    owner: job,
-    labels: { [labels.job]: job.metadata.name },
-    runFile: prepareFile({
-      spec: withDefaults(trainingPart(spec)),
-      artifactRoot: root,
-      locations: [
-        ...inputLocations(spec, givenSources(spec.method)),
-        ...locationsOf([{ ...spec.artifacts, uri: root }]),
-      ],
-    }),
-    claims: claimMounts({ read: inputUris(spec), write: root }),
-    image: trainer.trainerImage,
-    pods: trainer.pods,
-    placement: withRequests(helperPlacement(spec.placement, spec.helpers)),
-    backoffLimit: helperBackoffLimit,
-    ttlSecondsAfterFinished: applied(ttlTable, spec).ttlSecondsAfterFinished,
-  });
+  const inputs = inputLocations(wanted.spec, givenSources(wanted.spec.method));
+  return inputJob(job, wanted.spec, trainer, { name: prepareName(job, wanted), fileOf: prepareFile, inputs });
 }
 
 /** A Job that compares the files of the data with those that prepare read. */
 export function checkJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): Job {
-  const { spec } = wanted;
+  const inputs = inputLocations(wanted.spec);
+  return inputJob(job, wanted.spec, trainer, { name: checkName(job, wanted), fileOf: checkFile, inputs });
+}
+
+interface InputStage {
+  readonly name: string;
+  readonly fileOf: typeof prepareFile | typeof checkFile;
+  readonly inputs: ReturnType<typeof inputLocations>;
+}
+
+/** A helper Job that reads the inputs and writes to the store. */
+function inputJob(
+  job: FineTuneJob,
+  spec: FineTuneJobSpec,
+  trainer: Trainer,
+  { name, fileOf, inputs }: InputStage,
+): Job {
   const root = artifactRoot(spec, job.metadata.namespace ?? "");
   return renderJob({
-    name: checkName(job, wanted),
+    name,
     owner: job,
     labels: { [labels.job]: job.metadata.name },
-    runFile: checkFile({
+    runFile: fileOf({
       spec: withDefaults(trainingPart(spec)),
       artifactRoot: root,
-      locations: [...inputLocations(spec), ...locationsOf([{ ...spec.artifacts, uri: root }])],
+      locations: [...inputs, ...locationsOf([{ ...spec.artifacts, uri: root }])],
     }),
     claims: claimMounts({ read: inputUris(spec), write: root }),
     image: trainer.trainerImage,

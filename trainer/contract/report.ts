@@ -61,7 +61,7 @@ export const prepareFigures = z.object({
   }),
 });
 
-/** What a check of the data found: their files now, beside those that prepare read. */
+/** The result of a check of the data: their files now, beside those that prepare read. */
 export const checkFigures = z.object({
   prepareKey: text(80),
   changed: z.boolean(),

@@ -12,7 +12,7 @@ export interface Trained {
   readonly adapterBytes: number;
 }
 
-/** Of a short training on a quiet machine. */
+/** Speed and memory of a short training on a quiet machine. */
 export interface Speed {
   readonly peakBytes: number;
   readonly tokensPerSecond: number;

@@ -5,7 +5,7 @@ import { centralDifferences, GraphRunner, relativeError } from "../../testing/gr
 import { balanceLoss } from "./op.ts";
 
 const [rows, experts, topK, coefficient] = [3, 4, 2, 0.7];
-/** Of examples of 3, 0 and 2 tokens: choices of each expert, then sums of probabilities. */
+/** Choices of each expert, then sums of probabilities, for examples of 3, 0 and 2 tokens. */
 const load = [...[3, 1, 2, 0, 1.1, 0.7, 0.9, 0.3], ...[0, 0, 0, 0, 0, 0, 0, 0], ...[1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5]];
 const weight = [0.25, 0, 0.5];
 
