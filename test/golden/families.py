@@ -4,6 +4,7 @@
   `data/family-NAME.safetensors`   `logits` F32 [tokens of step 0, vocabulary] · `gradient/NAME` F32, both computed in F64
   `data/families.json`             NAME -> loss of step 0, and the distance of transformers' own F32
 
+A name without a hyphen is a family's first model; `NAME-DETAIL` has features that it lacks: biases, a tied head, a scaling.
 Windows and LongRoPE's original context lie within the sequences' lengths (9 to 20), so that both sides of each are met.
 """
 
@@ -58,7 +59,23 @@ LONGROPE = {
     "partial_rotary_factor": 0.5,
 }
 
+ONE_LAYER = {**USUAL, "num_hidden_layers": 1}
+
 FAMILIES = {
+    "llama": LlamaConfig(
+        **USUAL,
+        head_dim=8,
+        tie_word_embeddings=True,
+        # Wavelengths of 6 (kept), 20 (between), 63 and 199 (divided).
+        rope_parameters={
+            "rope_type": "llama3",
+            "rope_theta": 100.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32,
+        },
+    ),
     "mistral": MistralConfig(**USUAL, sliding_window=5, tie_word_embeddings=False),
     "ministral": MinistralConfig(**USUAL, head_dim=6, sliding_window=5, layer_types=["sliding_attention", "full_attention"]),
     "ministral3": Ministral3Config(
@@ -76,10 +93,43 @@ FAMILIES = {
             "llama_4_scaling_beta": 0.4,
         },
     ),
+    "ministral3-windowed": Ministral3Config(
+        **ONE_LAYER,
+        head_dim=4,
+        sliding_window=6,
+        tie_word_embeddings=True,
+        rope_parameters={
+            "rope_type": "yarn",
+            "rope_theta": 10000.0,
+            "factor": 16.0,
+            "original_max_position_embeddings": 4,
+            "llama_4_scaling_beta": 0.1,
+        },
+    ),
     "llama-biases": LlamaConfig(**USUAL, attention_bias=True, mlp_bias=True),
-    "qwen3-biases": Qwen3Config(**{**USUAL, "num_hidden_layers": 1}, head_dim=6, attention_bias=True),
+    "qwen3": Qwen3Config(
+        **USUAL,
+        head_dim=6,
+        use_sliding_window=True,
+        sliding_window=5,
+        max_window_layers=1,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0},
+    ),
+    "qwen3-biases": Qwen3Config(**ONE_LAYER, head_dim=6, attention_bias=True),
     "qwen2": Qwen2Config(**USUAL, use_sliding_window=True, sliding_window=5, max_window_layers=1),
+    "qwen2-tied": Qwen2Config(
+        **ONE_LAYER,
+        tie_word_embeddings=True,
+        rope_parameters={
+            "rope_type": "yarn",
+            "rope_theta": 10000.0,
+            "factor": 4.0,
+            "original_max_position_embeddings": 16,
+        },
+    ),
     "gemma2": Gemma2Config(**USUAL, **GEMMA, sliding_window=5, attn_logit_softcapping=2.0, final_logit_softcapping=3.0),
+    "gemma2-biases": Gemma2Config(**ONE_LAYER, **{**GEMMA, "tie_word_embeddings": False}, attention_bias=True),
     "gemma3": Gemma3TextConfig(
         **{**USUAL, "num_hidden_layers": 3},
         **GEMMA,
@@ -90,14 +140,22 @@ FAMILIES = {
             "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
         },
     ),
+    "gemma3-biases": Gemma3TextConfig(**ONE_LAYER, **{**GEMMA, "tie_word_embeddings": False}, attention_bias=True),
     "phi3": Phi3Config(
         **{**USUAL, "num_attention_heads": 2, "num_key_value_heads": 1},
         original_max_position_embeddings=12,
         rope_parameters=LONGROPE,
         sliding_window=7,
     ),
+    "phi3-tied": Phi3Config(
+        **ONE_LAYER,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+    ),
     "smollm3": SmolLM3Config(**USUAL, no_rope_layers=[1, 0], use_sliding_window=True, sliding_window=6),
+    "smollm3-biases": SmolLM3Config(**ONE_LAYER, attention_bias=True, mlp_bias=True, tie_word_embeddings=False),
     "olmo2": Olmo2Config(**USUAL),
+    "olmo2-biases": Olmo2Config(**ONE_LAYER, attention_bias=True, tie_word_embeddings=True),
     "mixtral": MixtralConfig(**USUAL, num_local_experts=4, num_experts_per_tok=2, sliding_window=7, tie_word_embeddings=False),
     "qwen3moe": Qwen3MoeConfig(
         **USUAL,
@@ -108,6 +166,19 @@ FAMILIES = {
         mlp_only_layers=[0],
         norm_topk_prob=False,
         attention_bias=True,
+    ),
+    "qwen3moe-normalized": Qwen3MoeConfig(
+        **USUAL,
+        head_dim=6,
+        num_experts=5,
+        num_experts_per_tok=2,
+        moe_intermediate_size=10,
+        decoder_sparse_step=2,
+        norm_topk_prob=True,
+        use_sliding_window=True,
+        sliding_window=6,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0},
     ),
     "gptoss": GptOssConfig(
         **{**USUAL, "num_key_value_heads": 2},
@@ -134,6 +205,7 @@ FAMILIES = {
         logits_scaling=1.7,
         tie_word_embeddings=True,
     ),
+    "granite-biases": GraniteConfig(**ONE_LAYER, attention_bias=True, mlp_bias=True, tie_word_embeddings=False),
 }
 
 

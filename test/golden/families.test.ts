@@ -1,9 +1,13 @@
 /** Compares every family with transformers on tiny models that have all its features (families.py). */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { z } from "zod";
 import { compile } from "../../trainer/compile/compile.ts";
+import { families, familyRules, rawConfig } from "../../trainer/contract/families.ts";
 import { usualMethod } from "../../trainer/contract/methods/index.ts";
 import { type ModelConfig, modelConfig } from "../../trainer/contract/model.ts";
+import { ropeTypes } from "../../trainer/contract/rope.ts";
 import { modelConfigOf } from "../support/modelDirectory.ts";
 import { goldenPath, readFamilies } from "./goldens.ts";
 import { holdGradients, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
@@ -20,6 +24,29 @@ describe("families", () => {
       holdGradients(golden, variant, `${golden.name} on ${where}: logits, loss and every gradient equal transformers'`);
     }
   }
+});
+
+test("every family, each of its biases and its window, and every rotary embedding has a golden", () => {
+  const goldens = readFamilies().map(({ name, settings: { base } }) => {
+    const config = rawConfig.parse(JSON.parse(readFileSync(goldenPath(`${base}/config.json`), "utf8")));
+    return { name, config, model: modelConfigOf(goldenPath(base)) };
+  });
+  const first = goldens.filter(({ name }) => !name.includes("-")).map(({ model }) => model.family);
+  assert.deepEqual(first.toSorted(), families.toSorted(), "a name without a hyphen is the first golden of a family");
+  for (const family of families) {
+    const { biases = [], window } = familyRules[family];
+    const ours = goldens.filter(({ model }) => model.family === family);
+    for (const field of biases)
+      assert.ok(
+        ours.some(({ config }) => config[field] === true),
+        `${family} with ${field}`,
+      );
+    const hasWindow = ours.some(({ model }) => model.slidingWindow !== undefined);
+    assert.equal(hasWindow, window !== undefined, `${family} with a window`);
+  }
+  const types = z.looseObject({ rope_type: z.string() });
+  const named = goldens.map(({ config }) => types.safeParse(config.rope_parameters).data?.rope_type);
+  for (const type of ropeTypes) assert.ok(named.includes(type), `a rotary embedding of type ${type}`);
 });
 
 test("the shape that a job's status keeps of a model plans as its config.json does", () => {

@@ -211,6 +211,8 @@ const typeMembers = {
 } as const;
 type RopeType = keyof typeof typeMembers;
 const isType = (type: unknown): type is RopeType => typeof type === "string" && Object.hasOwn(typeMembers, type);
+/** The types that are read, by the names of transformers. */
+export const ropeTypes: readonly string[] = Object.keys(typeMembers);
 
 function scalingOf(type: RopeType, numbers: Numbers, fields: RopeFields): RopeScaling | undefined {
   switch (type) {
