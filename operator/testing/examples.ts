@@ -307,6 +307,100 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "evaTau has no effect without initialization: EVA",
   },
   {
+    name: "PiSSA on a base in NF4",
+    wrong: { baseModel: quantized, method: { lora: { initialization: "PiSSA" } } },
+    field: "spec.baseModel.quantization",
+    message: "method.lora.initialization PiSSA and OLoRA subtract a part from the base's matrices",
+  },
+  {
+    name: "OLoRA on a base in NF4",
+    wrong: { baseModel: quantized, method: { lora: { initialization: "OLoRA" } } },
+    field: "spec.baseModel.quantization",
+    message: "use a base in BF16 or F32 (remove quantization), or set another initialization",
+  },
+  ...["PiSSA", "OLoRA", "LoftQ", "EVA"].map((initialization) => ({
+    name: `${initialization} of an embedding`,
+    wrong: {
+      ...(initialization === "LoftQ" && { baseModel: quantized }),
+      method: { lora: { initialization, targetModules: ["q_proj", "embed_tokens"], excludeModules: ["k_proj"] } },
+    },
+    field: "spec.method.lora.targetModules",
+    message:
+      "initialization PiSSA, OLoRA and LoftQ decompose the matrices of linear layers, and EVA needs their inputs",
+  })),
+  {
+    name: "orthogonal factors of an odd rank",
+    wrong: { method: { lora: { initialization: "Orthogonal", rank: 3 } } },
+    field: "spec.method.lora.rank",
+    message: "initialization: Orthogonal needs even ranks: change rank",
+  },
+  {
+    name: "DoRA's orthogonal factors of an odd rank",
+    wrong: { method: { dora: { initialization: "Orthogonal", rank: 5, rankPattern: {} } } },
+    field: "spec.method.dora.rank",
+    message: "initialization: Orthogonal needs even ranks: change rank",
+  },
+  {
+    name: "dropout on the experts of a mixture",
+    wrong: { method: { lora: { targetParameters: ["experts.down_proj"], dropout: "5e-2" } } },
+    field: "spec.method.lora.dropout",
+    message: "has no input to drop: set dropout: 0",
+  },
+  {
+    name: "experts of a mixture that start from their matrices",
+    wrong: { method: { lora: { targetParameters: ["experts.down_proj"], initialization: "Orthogonal" } } },
+    field: "spec.method.lora.initialization",
+    message: "targetParameters: experts start by Kaiming or Gaussian, as in PEFT",
+  },
+  {
+    name: "rows of an embedding that is trained whole",
+    wrong: { method: { lora: { trainableTokens: { embed_tokens: [5] }, modulesToSave: ["embed_tokens"] } } },
+    field: "spec.method.lora.trainableTokens.embed_tokens",
+    message: "trainableTokens.embed_tokens: modulesToSave or targetModules trains embed_tokens already",
+  },
+  {
+    name: "rows of an adapted embedding",
+    wrong: { method: { lora: { trainableTokens: { embed_tokens: [5] }, targetModules: ["model.embed_tokens"] } } },
+    field: "spec.method.lora.trainableTokens.embed_tokens",
+    message: "name it in one of them",
+  },
+  {
+    name: "rows of a head that is trained whole",
+    wrong: { method: { lora: { trainableTokens: { lm_head: [5] }, modulesToSave: ["lm_head"] } } },
+    field: "spec.method.lora.trainableTokens.lm_head",
+    message: "trainableTokens.lm_head: modulesToSave or targetModules trains lm_head already",
+  },
+  {
+    name: "a run of AdaLoRA without steps for its ranks",
+    wrong: { method: { adalora: { initialSteps: 6, finalSteps: 4 } }, training: { maxSteps: 10 } },
+    field: "spec.method.adalora",
+    message: "leave none of the run's steps in which ranks fall to targetRank: lower them, or raise training.maxSteps",
+  },
+  {
+    name: "diff pruning in one step",
+    wrong: { method: { diffPruning: {} }, training: { maxSteps: 1 } },
+    field: "spec.method.diffPruning",
+    message: "leaves none of the run's steps in which the gates train: lower it, or raise training.maxSteps",
+  },
+  {
+    name: "diff pruning that fixes its places at once",
+    wrong: { method: { diffPruning: { fixedShare: "0.9" } }, training: { maxSteps: 5 } },
+    field: "spec.method.diffPruning",
+    message: "leaves none of the run's steps in which the gates train: lower it, or raise training.maxSteps",
+  },
+  {
+    name: "the balance of a router that the method leaves frozen",
+    wrong: { method: { lora: {} }, training: { routerAuxLoss: "0.02" } },
+    field: "spec.training.routerAuxLoss",
+    message: "training.routerAuxLoss balances the router, which this method leaves frozen",
+  },
+  {
+    name: "the balance of a router by IA3",
+    wrong: { method: { ia3: {} }, training: { routerAuxLoss: "1e-3" } },
+    field: "spec.training.routerAuxLoss",
+    message: "training.routerAuxLoss balances the router, which this method leaves frozen",
+  },
+  {
     name: "FISH Mask on a base in NF4",
     wrong: { baseModel: quantized, method: { fishMask: {} } },
     field: "spec.baseModel.quantization",
@@ -738,6 +832,49 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
       adapter: { exports: [{ name: "a", adapter: {} }] },
     },
   },
+  {
+    name: "PiSSA beside an embedding that is trained whole",
+    right: {
+      method: {
+        lora: { initialization: "PiSSA", targetModules: ["q_proj", "embed_tokens"], modulesToSave: ["embed_tokens"] },
+      },
+    },
+  },
+  {
+    name: "EVA of chosen layers beside an embedding that they exclude",
+    right: { method: { lora: { initialization: "EVA", targetModules: ["q_proj", "embed_tokens"], layers: [0] } } },
+  },
+  {
+    name: "orthogonal factors whose odd rank belongs to no layer",
+    right: { method: { lora: { initialization: "Orthogonal", rank: 3, rankPattern: { q_proj: 4 } } } },
+  },
+  {
+    name: "experts that start by random numbers",
+    right: {
+      method: { lora: { targetParameters: ["experts.down_proj"], initialization: "Gaussian", dropout: "0.0" } },
+    },
+  },
+  {
+    name: "rows of new tokens, and an adapted head",
+    right: { method: { lora: { trainableTokens: { embed_tokens: [5] }, modulesToSave: ["norm"] } } },
+  },
+  {
+    name: "a run of AdaLoRA with one step for its ranks",
+    right: { method: { adalora: { initialSteps: 6, finalSteps: 3 } }, training: { maxSteps: 10 } },
+  },
+  {
+    name: "diff pruning that fixes its places for the last step",
+    right: { method: { diffPruning: { fixedShare: "0.89" } }, training: { maxSteps: 5 } },
+  },
+  {
+    name: "the balance of routers that train",
+    right: { method: { lora: { modulesToSave: ["gate"] } }, training: { routerAuxLoss: "0.02" } },
+  },
+  {
+    name: "the balance of the routers of a whole model",
+    right: { method: { full: {} }, training: { routerAuxLoss: "0.02" } },
+  },
+  { name: "no balance", right: { method: { ia3: {} }, training: { routerAuxLoss: "0.0" } } },
   {
     name: "columns of earlier turns and of messages",
     right: sourced({ format: "Alpaca", columns: { history: "past", system: "s", tools: "t" } }),

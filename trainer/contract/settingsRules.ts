@@ -128,6 +128,8 @@ interface Spec {
         evaluation?: unknown;
         earlyStopping?: unknown;
         keep?: "Best" | "Last" | undefined;
+        maxSteps?: number | undefined;
+        routerAuxLoss?: string | undefined;
       }
     | undefined;
 }
@@ -221,6 +223,29 @@ function needsSupervised(kind: string, message: string): Rule<Spec> {
   };
 }
 
+/** The methods that can train a mixture's router, which its balance needs. */
+const balancesTrainedRouter: Rule<Spec> = {
+  cel: `!has(self.training) || !has(self.training.routerAuxLoss) || double(self.training.routerAuxLoss) == 0.0 || ${routerTerms().join(" || ")}`,
+  holds: ({ training, method }) =>
+    Number(training?.routerAuxLoss ?? 0) === 0 ||
+    declarations.some(({ kind, trainsRouterBy }) => {
+      const settings = method[kind];
+      if (settings === undefined || trainsRouterBy === undefined) return false;
+      return trainsRouterBy.length === 0 || trainsRouterBy.some((name) => Object(settings)[name] !== undefined);
+    }),
+  message:
+    "training.routerAuxLoss balances the router, which this method leaves frozen: train it by its name in method.lora.modulesToSave or by method.full, or remove the setting",
+  fieldPath: ".training.routerAuxLoss",
+};
+
+function routerTerms(): string[] {
+  return declarations.flatMap(({ kind, trainsRouterBy }) => {
+    if (trainsRouterBy === undefined) return [];
+    const named = trainsRouterBy.map((name) => `has(self.method.${kind}.${name})`).join(" || ");
+    return [`(has(self.method.${kind})${named === "" ? "" : ` && (${named})`})`];
+  });
+}
+
 /** The rules of `trainingSpec`, and of every type that has its members. */
 export const specRules: readonly Rule<Spec>[] = [
   needsValidation("training.evaluation", "has(self.training.evaluation)", ({ evaluation }) => evaluation !== undefined),
@@ -235,6 +260,7 @@ export const specRules: readonly Rule<Spec>[] = [
     ({ keep }) => keep === "Best",
   ),
   ...(Object.keys(formOf) as ObjectiveType[]).map(formatFits),
+  balancesTrainedRouter,
   supervisedOnly("trainOn", "which learn the chosen and the rejected answers"),
   supervisedOnly("textOverlap", "whose data hold no long texts"),
   ...declarations.flatMap(({ kind, result }) => (result === "Model" ? [keepsBase(kind)] : [])),
@@ -247,4 +273,5 @@ export const specRules: readonly Rule<Spec>[] = [
   ...declarations.flatMap(({ kind, quantizesFor }) =>
     quantizesFor === undefined ? [] : [needsQuantizedBase(kind, quantizesFor)],
   ),
+  ...declarations.flatMap(({ specRules: own = [] }) => own),
 ];

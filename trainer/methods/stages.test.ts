@@ -54,7 +54,7 @@ const methods: readonly Row[] = [
     name: "PiSSA",
     method: { lora: { rank: 4, initialization: "PiSSA" } },
     learningRate: "1e-2",
-    nf4Refusal: /initialization: PiSSA subtracts a part from the base's matrices/,
+    nf4Refusal: /initialization PiSSA and OLoRA subtract a part from the base's matrices/,
   },
   {
     name: "OLoRA on some layers, with LoRA+",
@@ -62,7 +62,7 @@ const methods: readonly Row[] = [
       lora: { rank: 4, initialization: "OLoRA", layers: [1], rankPattern: { q_proj: 2 }, learningRateRatio: "4" },
     },
     learningRate: "1e-2",
-    nf4Refusal: /initialization: OLoRA subtracts a part from the base's matrices/,
+    nf4Refusal: /initialization PiSSA and OLoRA subtract a part from the base's matrices/,
   },
   {
     name: "LoftQ",

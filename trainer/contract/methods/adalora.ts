@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Rule } from "../rules.ts";
 import { decimalSetting, setting } from "../setting.ts";
-import { declareMethod, type SettingsOf } from "./declaration.ts";
+import { declareMethod, type MethodSpec, type SettingsOf } from "./declaration.ts";
 import { excludeModules, layers, targetModules } from "./targets.ts";
 
 const rank = z.int().min(1).max(512);
@@ -17,6 +17,18 @@ const ranksFall: Rule<{ initialRank?: number | undefined; targetRank?: number | 
   fieldPath: ".targetRank",
 };
 
+/** A run whose number of steps follows from the data is checked by the plan. */
+const ranksHaveSteps: Rule<MethodSpec> = {
+  cel: "!has(self.method.adalora) || !has(self.training) || !has(self.training.maxSteps) || (has(self.method.adalora.initialSteps) ? self.method.adalora.initialSteps : 0) + (has(self.method.adalora.finalSteps) ? self.method.adalora.finalSteps : 0) < self.training.maxSteps",
+  holds({ method, training: { maxSteps } = {} }) {
+    const { initialSteps = 0, finalSteps = 0 } = Object(method.adalora);
+    return method.adalora === undefined || maxSteps === undefined || initialSteps + finalSteps < maxSteps;
+  },
+  message:
+    "method.adalora.initialSteps and finalSteps leave none of the run's steps in which ranks fall to targetRank: lower them, or raise training.maxSteps",
+  fieldPath: ".method.adalora",
+};
+
 export const adalora = declareMethod(
   {
     kind: "adalora",
@@ -24,6 +36,7 @@ export const adalora = declareMethod(
       "AdaLoRA (Zhang et al. 2023): low-rank updates in the form of a singular value decomposition, whose ranks move to the matrices that need them.",
     learningRate: "1e-3",
     result: "Adapter",
+    specRules: [ranksHaveSteps],
     settings: {
       initialRank: setting(rank, { description: "Rank of every update at first.", default: usualRank, value: z.int() }),
       targetRank: setting(rank, {

@@ -10,6 +10,7 @@ export const bitfit = declareMethod({
   result: "Adapter",
   peftRefusal:
     "method.bitfit trains biases alone, which PEFT has no adapter for: leave adapter exports out and export merged, or set method.lora with bias: All",
+  trainsRouterBy: [],
   settings: { targetModules, excludeModules, layers },
 });
 export type BitfitSettings = SettingsOf<"bitfit", (typeof bitfit)["settings"]>;

@@ -35,6 +35,15 @@ interface QuantizesFor {
   readonly ownBase: { readonly setting: string; readonly above: number; readonly peftRefusal: string };
 }
 
+/** The members of a spec that a method's rules may read. */
+export interface MethodSpec {
+  readonly baseModel: { readonly quantization?: unknown };
+  readonly method: Readonly<Record<string, unknown>>;
+  readonly training?:
+    | { readonly maxSteps?: number | undefined; readonly routerAuxLoss?: string | undefined }
+    | undefined;
+}
+
 interface Words<Kind extends string, Table extends SettingTable> {
   /** The member of `method` that selects it; also its `kind`. */
   readonly kind: Kind;
@@ -56,6 +65,10 @@ interface Words<Kind extends string, Table extends SettingTable> {
    * base alone.
    */
   readonly quantizesFor?: QuantizesFor;
+  /** Rules across its settings and the rest of a spec. */
+  readonly specRules?: readonly Rule<MethodSpec>[];
+  /** The settings of which one trains the router of a mixture of experts; empty: it does so without any. Absent: it cannot. */
+  readonly trainsRouterBy?: readonly string[];
   /** A setting that lists adapters, which prepare puts into the base; the result belongs to that base. */
   readonly givesAdapters?: string;
   /** A method with fewer trained parameters, for the case that this one does not fit. */

@@ -10,6 +10,7 @@ export const full = declareMethod({
     "method.full trains the base's own weights, which NF4 cannot hold: use a base that is not quantised (remove quantization), or set method.lora",
   peftRefusal:
     "method.full leaves a whole model and no adapter: leave adapter exports out and export merged, or set method.lora",
+  trainsRouterBy: [],
   smaller: { kind: "lora" },
   settings: {},
 });

@@ -1,8 +1,8 @@
 /** LoRA's settings. */
 import { z } from "zod";
-import type { Rule } from "../rules.ts";
 import { decimalSetting, setting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
+import { loraRules, subtractsFromPlainBase } from "./loraRules.ts";
 import { alpha, alphaPattern, initializationFromBase, rank, rankPattern, rankStabilized } from "./lowRank.ts";
 import {
   bias,
@@ -15,37 +15,14 @@ import {
   trainableTokens,
 } from "./targets.ts";
 
-type Field = "loftqIterations" | "evaRho" | "evaTau";
-
-/** A setting that has no effect without this initialisation. */
-const onlyWith = (
-  field: Field,
-  start: string,
-): Rule<{ initialization?: string | undefined } & { [Name in Field]?: unknown }> => ({
-  cel: `!has(self.${field}) || (has(self.initialization) && self.initialization == '${start}')`,
-  holds: (settings) => settings[field] === undefined || settings.initialization === start,
-  message: `${field} has no effect without initialization: ${start}: remove it, or set that initialization`,
-  fieldPath: `.${field}`,
-});
-
-/** An adapter has a layer or a parameter. */
-const adaptsSomething: Rule<{
-  targetModules?: readonly string[] | undefined;
-  targetParameters?: readonly string[] | undefined;
-}> = {
-  cel: "!has(self.targetModules) || size(self.targetModules) > 0 || (has(self.targetParameters) && size(self.targetParameters) > 0)",
-  holds: ({ targetModules, targetParameters: parameters }) =>
-    targetModules === undefined || targetModules.length > 0 || (parameters !== undefined && parameters.length > 0),
-  message: "targetModules is empty and targetParameters names nothing: name layers, or remove it for all-linear",
-  fieldPath: ".targetModules",
-};
-
 export const lora = declareMethod(
   {
     kind: "lora",
     description: "LoRA (Hu et al. 2021): a trained low-rank update beside each frozen matrix.",
     learningRate: "2e-4",
     result: "Adapter",
+    specRules: [subtractsFromPlainBase],
+    trainsRouterBy: ["modulesToSave", "bias"],
     quantizesFor: {
       setting: "initialization",
       value: "LoftQ",
@@ -111,6 +88,6 @@ export const lora = declareMethod(
       ),
     },
   },
-  [adaptsSomething, onlyWith("loftqIterations", "LoftQ"), onlyWith("evaRho", "EVA"), onlyWith("evaTau", "EVA")],
+  loraRules,
 );
 export type LoraSettings = SettingsOf<"lora", (typeof lora)["settings"]>;

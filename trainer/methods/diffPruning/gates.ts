@@ -55,10 +55,6 @@ function keepMarked(differences: readonly Float32Array[], sizes: readonly Float3
   }
 }
 
-/** Steps before the places are fixed. */
-export const freeSteps = (fixedShare: number, steps: number): number =>
-  steps - Math.max(1, Math.round(fixedShare * steps));
-
 /** Leaves the largest differences, and settles every gate. */
 export function fixDifferences(host: StepHost, density: number): void {
   const names = host.names("parameter");

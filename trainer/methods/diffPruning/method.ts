@@ -6,7 +6,7 @@
  * Gates are sampled once a step, by seed, step and position; validation and inference use their median. Fixed gates have an α at
  * which they are 0 or 1 whatever the sample, so that the mask is part of the parameters. A finished adapter is δ alone.
  */
-import { type DiffPruningSettings, diffPruning as declaration } from "../../contract/methods/diffPruning.ts";
+import { type DiffPruningSettings, diffPruning as declaration, freeSteps } from "../../contract/methods/diffPruning.ts";
 import type { LinearSite } from "../../graph/site.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { hardConcrete } from "../../ops/hardConcrete/op.ts";
@@ -14,7 +14,7 @@ import { openGates } from "../../ops/openGates/op.ts";
 import { defineMethod, type RowRange, type TrainedSite } from "../method.ts";
 import { addDiff, beside } from "../sparse.ts";
 import { isTarget, targetFault } from "../targets.ts";
-import { differencesOf, firstAlpha, fixDifferences, freeSteps, parts, stretch } from "./gates.ts";
+import { differencesOf, firstAlpha, fixDifferences, parts, stretch } from "./gates.ts";
 import { diffPruningPeft } from "./peft.ts";
 
 export const diffPruning = defineMethod(declaration, {

@@ -7,6 +7,7 @@
  * first, where both are adapted, are in `<module>.experts.base_layer`. Pure.
  */
 import type { LoraSettings } from "../../contract/methods/lora.ts";
+import { loraRefusals } from "../../contract/methods/loraRules.ts";
 import type { ExpertSite, Trained } from "../../graph/site.ts";
 import type { Initial } from "../../graph/tensor.ts";
 import type { MethodTask, TrainedSite } from "../method.ts";
@@ -49,10 +50,8 @@ export function expertFault(settings: LoraSettings, { expertParameters }: Method
     const known = [...new Set(expertParameters.map((name) => name.replace(/^.*\.(experts\.)/, "$1")))].join(" and ");
     return `targetParameters: ${JSON.stringify(unknown)} is not a parameter of this model's experts; they have ${known}`;
   }
-  if (dropout > 0)
-    return "targetParameters: the update of experts is added to their matrices, as in PEFT, so it has no input to drop: set dropout: 0";
-  if (initialization !== "Kaiming" && initialization !== "Gaussian")
-    return `targetParameters: experts start by Kaiming or Gaussian, as in PEFT: set one of them instead of initialization: ${initialization}`;
+  if (dropout > 0) return loraRefusals.dropout;
+  if (initialization !== "Kaiming" && initialization !== "Gaussian") return loraRefusals.experts;
   const saved = modulesToSave.find((name) => expertParameters.some((one) => isInModules(one, [name])));
   if (saved !== undefined)
     return `targetParameters adapts experts that modulesToSave (${JSON.stringify(saved)}) trains whole: remove one of the two`;

@@ -51,8 +51,8 @@ test("PiSSA and OLoRA are refused where the layers cannot be initialised so, wit
       const method = { ...tinyLora, initialization, ...changes };
       assert.throws(() => compile(aSpec({ model, method, ...spec })), reason);
     };
-    refused({}, new RegExp(`initialization: ${initialization} .* quantised again.* BF16 or F32`), { storage });
-    refused({ targetModules: ["q_proj", "embed_tokens"] }, /remove model\.embed_tokens from targetModules/);
+    refused({}, /initialization PiSSA and OLoRA .* quantised again.* BF16 or F32/, { storage });
+    refused({ targetModules: ["q_proj", "embed_tokens"] }, /remove embed_tokens from targetModules/);
     refused({ rank: 25 }, /rank of model\.layers\.0\.self_attn\.q_proj is 25, .* only 24 singular values: lower rank/);
     refused({ rankPattern: { k_proj: 17 } }, /k_proj is 17, but its matrix has only 16 singular values/);
   }
@@ -67,10 +67,7 @@ test("LoftQ is refused without a base in NF4 and on the embedding, with the reas
   );
   const storage = { dense: "BF16", linear: "NF4", doubleQuantization: false } as const;
   const named = { ...method, targetModules: ["q_proj", "embed_tokens"] };
-  assert.throws(
-    () => compile(aSpec({ model, method: named, storage })),
-    /remove model\.embed_tokens from targetModules/,
-  );
+  assert.throws(() => compile(aSpec({ model, method: named, storage })), /remove embed_tokens from targetModules/);
 });
 
 test("PiSSA adds nothing to the cost of a step, and its first values are part of the state", () => {

@@ -3,6 +3,7 @@
  * as plain LoRA of twice the rank for the unchanged W, as PEFT converts it: s·BA − s·B₀A₀ = s·[B, −B₀]·[A; A₀]. Pure.
  */
 import { lora as declaration, type LoraSettings } from "../../contract/methods/lora.ts";
+import { loraRefusals } from "../../contract/methods/loraRules.ts";
 import { isNf4 } from "../../graph/nf4.ts";
 import type { MethodTask } from "../method.ts";
 import type { NamedValues } from "../peft.ts";
@@ -63,11 +64,8 @@ export function fromBaseFault(
   const what = `initialization: ${initialization}`;
   if (initialization === "LoftQ" && layers.linear.some((layer) => !isNf4(storage, layer)))
     return declaration.quantizesFor?.plainRefusal;
-  if (startsFromBase(settings) && layers.linear.some((layer) => isNf4(storage, layer)))
-    return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or set another initialization`;
-  const [embedding] = layers.embeddings;
-  if (embedding !== undefined)
-    return `${what} ${isEva(settings) ? "needs the inputs of" : "decomposes"} linear layers: remove ${embedding} from targetModules, or set another initialization`;
+  if (startsFromBase(settings) && layers.linear.some((layer) => isNf4(storage, layer))) return loraRefusals.nf4;
+  if (layers.embeddings.length > 0) return loraRefusals.embedding;
   if (isEva(settings)) return undefined;
   const small = layers.linear.find((site) => updateOf(site, settings).rank > smallerSide(tensors, site));
   if (small === undefined) return undefined;
