@@ -1,8 +1,8 @@
 /** The objects that a FineTuneJob creates: prepare Job, FineTuneRun, Adapters. Pure; names derive from content. */
 import { createHash } from "node:crypto";
-import { hashVersion, validationLossDigest } from "../../trainer/contract/hashes.ts";
+import { canonicalJson, hashVersion, validationLossDigest } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
-import { effectiveMethod, givenSources, resultOf } from "../../trainer/contract/methods/index.ts";
+import { canonicalMethod, effectiveMethod, givenSources, resultOf } from "../../trainer/contract/methods/index.ts";
 import { applied } from "../../trainer/contract/setting.ts";
 import type { TrainingSpec } from "../../trainer/contract/settings.ts";
 import { checkFile, prepareFile } from "../../trainer/contract/stageFiles.ts";
@@ -29,16 +29,20 @@ export function artifactRoot(spec: FineTuneJobSpec, namespace: string): string {
   return storeLayout.root(spec.artifacts.uri, namespace);
 }
 
-/** Names the prepare Job by its inputs, its request and its store. ≤ 40 + 14 characters. */
+/** Names the prepare Job by its inputs, the settings that its base must fit, its request and its store. ≤ 40 + 14 characters. */
 export function prepareName(
   job: FineTuneJob,
   { spec, prepareKey, request }: Pick<Wanted, "spec" | "prepareKey" | "request">,
 ): string {
   const look = createHash("sha256")
-    .update(`${prepareKey}\n${request ?? ""}\n${storeName(job, spec)}`)
+    .update(`${prepareKey}\n${request ?? ""}\n${storeName(job, spec)}\n${fitKey(spec)}`)
     .digest("hex");
   return `${job.metadata.name}-prep-${look.slice(0, 8)}`;
 }
+
+/** The settings of the training that the base must fit: they refuse it, and change no byte of what is prepared. */
+const fitKey = ({ method, training }: FineTuneJobSpec): string =>
+  canonicalJson([canonicalMethod(effectiveMethod(method)), training?.routerAuxLoss ?? "0"]);
 
 /** Names the Job of a check by its inputs, its store and the look before it. ≤ 40 + 13 characters. */
 export function checkName(job: FineTuneJob, { spec, prepareKey }: Pick<Wanted, "spec" | "prepareKey">): string {

@@ -63,6 +63,25 @@ describe("inputs", () => {
     assert.deepEqual(decide({ ...world, prepare: { job, state } }).status.inputs?.quantized, quantized);
   });
 
+  test("a base that the method does not fit is read again for another method, and not for another learning rate", () => {
+    const spec = aSpec({ method: { bitfit: {} } });
+    const [create] = decide(aWorld(aJob(spec))).actions;
+    assert.ok(create?.kind === "createPrepare");
+    const file = create.job.spec?.template.metadata?.annotations?.[annotations.runFile] ?? "";
+    assert.ok(prepareFileSchema.parse(parse(file)).method?.bitfit);
+    const prepare = {
+      ...{ key: prepareKey(trainingPart(spec)), jobName: create.job.metadata.name ?? "", outcome: "Failed" as const },
+      ...{ reason: "PlanImpossible", message: "method.bitfit trains biases, and this model has none: set method.ia3" },
+    };
+    const after = (change: Parameters<typeof aSpec>[0]) =>
+      decide(aWorld(aJob(aSpec({ method: { bitfit: {} }, ...change }), { prepare })));
+    assert.deepEqual(actions(after({})), []);
+    assert.equal(stalled(after({}))?.reason, "PlanImpossible");
+    assert.deepEqual(actions(after({ training: { learningRate: "1e-5" } })), []);
+    assert.deepEqual(actions(after({ method: { ia3: {} } })), ["createPrepare"]);
+    assert.deepEqual(actions(after({ method: { bitfit: { layers: [0] } } })), ["createPrepare"]);
+  });
+
   test("quantising the base of pinned inputs prepares again", () => {
     const before = pinned().job;
     const spec = aSpec({ baseModel: { ...before.spec.baseModel, quantization: { type: "NF4" } } });

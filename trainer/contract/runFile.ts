@@ -39,8 +39,10 @@ export const prepareFileSchema = z.strictObject({
   /** The content that rows must have; absent: examples. */
   form: z.enum(["Pairs", "Labelled"]).optional(),
   evaluation: trainingSpec.shape.evaluation,
-  /** Set if the base is quantised for the method, or gets its adapters. */
+  /** The base is quantised for some methods, gets the adapters of others, and must fit all. */
   method: trainingSpec.shape.method.optional(),
+  /** `training.routerAuxLoss`, which the base must fit too. */
+  routerAuxLoss: z.string().max(40).optional(),
 });
 
 /** Compares the data's files with those that prepare read. */

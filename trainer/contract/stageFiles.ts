@@ -4,7 +4,6 @@ import { effectiveSettings } from "./effective.ts";
 import type { ExportEntry } from "./exports.ts";
 import { prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Location } from "./locations.ts";
-import { effectiveMethod, givenSources, quantizesFor } from "./methods/index.ts";
 import type { PrepareFigures } from "./report.ts";
 import type { CheckFile, ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
 import type { TrainingSpec } from "./settings.ts";
@@ -18,7 +17,7 @@ export interface StagedJob {
 }
 
 export function prepareFile({ spec, artifactRoot, locations }: StagedJob): PrepareFile {
-  const { baseModel, dataset, evaluation, method } = spec;
+  const { baseModel, dataset, evaluation, method, training } = spec;
   const { form } = effectiveSettings(spec).dataset;
   return {
     version: 1,
@@ -30,7 +29,8 @@ export function prepareFile({ spec, artifactRoot, locations }: StagedJob): Prepa
     dataset,
     ...(form !== "Examples" && { form }),
     ...(evaluation && { evaluation }),
-    ...((quantizesFor(effectiveMethod(method)) || givenSources(method).length > 0) && { method }),
+    method,
+    ...(training?.routerAuxLoss !== undefined && { routerAuxLoss: training.routerAuxLoss }),
   };
 }
 

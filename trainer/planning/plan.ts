@@ -226,13 +226,32 @@ function leastWhere(below: number, most: number, holds: (count: number) => boole
   return least;
 }
 
+/** Why this model cannot be trained by these settings, and the fix; undefined if it can. It needs no data. */
+export function refusalOf(facts: SpecFacts): string | undefined {
+  try {
+    compile(trainingOf(facts));
+    return undefined;
+  } catch (error) {
+    if (error instanceof CompileError) return error.message;
+    throw error;
+  }
+}
+
+type SpecFacts = Pick<MemoryFacts, "settings" | "model" | "baseDataType" | "quantized" | "target">;
+
 function specOf(input: PlanInput): CompileSpec {
-  const { settings, model, baseDataType, target } = input;
-  const { training, evaluation, dataset: data, method } = settings;
+  const { evaluation, dataset } = input.settings;
+  const generation = evaluation && generationOf(input, dataset.maxSequenceLength + evaluation.maxNewTokens);
+  return { ...trainingOf(input), ...(generation && { generation }) };
+}
+
+/** One row per micro-batch, without recomputing and without answers. */
+function trainingOf({ settings, model, baseDataType, quantized, target }: SpecFacts): CompileSpec {
+  const { training, dataset: data, method } = settings;
   return {
     model,
     device: target.device,
-    storage: storageOf(settings.baseModel.quantization ?? input.quantized, baseDataType),
+    storage: storageOf(settings.baseModel.quantization ?? quantized, baseDataType),
     method,
     training: {
       optimizer: training.optimizer,
@@ -246,7 +265,6 @@ function specOf(input: PlanInput): CompileSpec {
     rowTokens: data.maxSequenceLength,
     microRows: 1,
     recomputedBlocks: 0,
-    ...(evaluation && { generation: generationOf(input, data.maxSequenceLength + evaluation.maxNewTokens) }),
   };
 }
 

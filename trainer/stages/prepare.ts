@@ -16,18 +16,19 @@ import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
 import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/packed/manifests.ts";
 import { SeenTexts } from "../data/packed/splits.ts";
-import { ggufRefusal } from "../export/ggufRefusal.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progress/progressReporter.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { jsonOf } from "../stores/sealed.ts";
 import { MissingFileError } from "../stores/store.ts";
+import type { StoredModel } from "../weights/storedModel.ts";
 import { withTokens } from "./addedTokens.ts";
 import { withTemplate } from "./chosenTemplate.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { type FoundFile, type InputFiles, inputFiles, listingOf } from "./dataFiles.ts";
 import { withAdapters } from "./givenAdapters.ts";
+import { refuseUnfit } from "./headers.ts";
 import { quantizeBase } from "./quantizeBase.ts";
 import { readQuestions } from "./readQuestions.ts";
 import type { FileColumns } from "./readSource.ts";
@@ -130,16 +131,9 @@ class Preparation {
     const original = await this.#base();
     const { model, bytes } = original;
     const config = await model.config();
-    if (this.#settings.maxSequenceLength > config.contextLength) {
-      throw invalid(
-        "SequenceTooLong",
-        `dataset.maxSequenceLength ${this.#settings.maxSequenceLength} exceeds the base model's context of ${config.contextLength}: lower it`,
-      );
-    }
     const storage = await model.storage();
     const quantized = (await this.#quantized(original, storage)) ?? storedIn(storage, bytes);
     const texts = await model.codecTexts();
-    const refusal = await ggufRefusal(config, texts);
     const seen = new SeenTexts();
     const dataset = await this.#dataset(texts, config.vocabSize, seen);
     const questions = await this.#questions(texts, config.contextLength, seen);
@@ -154,7 +148,6 @@ class Preparation {
       baseDataType: quantized?.dense ?? storage.dense,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),
-      ...(refusal !== undefined && { ggufRefusal: refusal }),
       dataset: {
         ...dataset.counts,
         testExamples: questions?.manifest.questions.length ?? 0,
@@ -189,13 +182,17 @@ class Preparation {
     };
     const { artifactRoot } = this.#file;
     const [objects, { chatTemplate, addedTokens }] = [this.#objects, this.#settings];
-    const own = await stageBase(this.#baseAt.uri, { stores, objects, artifactRoot, onBytes });
+    // Tokens and adapters make another base, which is checked when it is complete.
+    const isOwn = addedTokens.length === 0 && this.#adaptersAt.length === 0;
+    const onHeaders = (model: StoredModel) => refuseUnfit(model, this.#file, isOwn);
+    const own = await stageBase(this.#baseAt.uri, { stores, objects, artifactRoot, onHeaders, onBytes });
     if (addedTokens.length > 0 || chatTemplate !== undefined) await tryTokenizer(await own.model.codecTexts());
     const larger =
       addedTokens.length === 0 ? own : await withTokens(own, addedTokens, { stores, objects, log: this.#context.log });
     const spoken = chatTemplate === undefined ? larger : await withTemplate(larger, chatTemplate, { stores, objects });
     const staged =
       this.#adaptersAt.length === 0 ? spoken : await withAdapters(spoken, this.#adaptersAt, { stores, objects });
+    if (!isOwn) await refuseUnfit(staged.model, this.#file, true);
     return { ...staged, digest: await this.#keepBase(staged.manifest) };
   }
 

@@ -1,6 +1,6 @@
 /** Prepare reports faults of its inputs, with the field or file, and the fix. */
 import assert from "node:assert/strict";
-import { rename as move, rm, writeFile } from "node:fs/promises";
+import { rename as move, readdir, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { PrepareFile } from "../contract/runFile.ts";
@@ -156,6 +156,60 @@ for (const [what, spoil, expected] of wrong) {
     await assert.rejects(runPrepare(file, context), expected);
   });
 }
+
+for (const [what, settings, message] of [
+  [
+    "BitFit of a model without biases",
+    { method: { bitfit: {} } },
+    /method\.bitfit trains biases, and this model has none/,
+  ],
+  [
+    "layers that the model lacks",
+    { method: { lora: { targetModules: ["c_attn"] } } },
+    /"c_attn" is not a linear layer/,
+  ],
+  [
+    "a rank above a matrix's",
+    { method: { lora: { initialization: "PiSSA", rank: 300 } } },
+    /its matrix has only \d+ singular/,
+  ],
+  [
+    "a model without experts",
+    { method: { lora: { targetParameters: ["experts.down_proj"] } } },
+    /this model has none: remove it/,
+  ],
+  ["layers beyond the last", { method: { loha: { layers: [7] } } }, /layers: 7 does not exist/],
+  [
+    "a prompt beyond the context",
+    { method: { promptTuning: { virtualTokens: 200 } } },
+    /more than the model's context/,
+  ],
+  [
+    "a router that is not there",
+    { method: { full: {} }, routerAuxLoss: "0.1" },
+    /mixture of experts, and this model has none/,
+  ],
+] satisfies [string, Partial<PrepareFile>, RegExp][]) {
+  test(`prepare refuses ${what} by the base's headers, before it stages or reads anything`, async (t) => {
+    const { directory, file, context } = await place(t);
+    await writeFile(`${directory}/train.jsonl`, "not a row\n");
+    await assert.rejects(runPrepare({ ...file, ...settings }, context), {
+      code: 20,
+      reason: "PlanImpossible",
+      message,
+    });
+    await assert.rejects(readdir(`${directory}/artifacts/objects`), { code: "ENOENT" });
+  });
+}
+
+test("rows of tokens are checked against the base that has them", async (t) => {
+  const { file, context } = await place(t, { addedTokens: ["<|one|>"] });
+  const training = (row: number) => ({ ...file, method: { lora: { trainableTokens: { embed_tokens: [row] } } } });
+  await runPrepare(training(259), context);
+  const reason = { code: 20, reason: "PlanImpossible", message: /token 260 is beyond the model's 260 rows/ };
+  await rm(new URL(`${file.artifactRoot}/prepared`), { recursive: true });
+  await assert.rejects(runPrepare(training(260), context), reason);
+});
 
 test("a row length above the model's context is refused", async (t) => {
   const { file, context } = await place(t, { maxSequenceLength: 512 });

@@ -28,6 +28,8 @@ interface StageOptions {
   stores: Stores;
   objects: Objects;
   artifactRoot: string;
+  /** Sees the model by its headers before any weight is fetched, and may throw. */
+  onHeaders?: (model: StoredModel) => Promise<void>;
   /** `onBytes(done, total)` receives the bytes fetched, and may throw to stop. */
   onBytes: (done: number, total: number) => void;
 }
@@ -36,6 +38,7 @@ interface StageOptions {
 export async function stageBase(uri: string, options: StageOptions): Promise<StagedBase> {
   const { stores, objects, artifactRoot } = options;
   const source = await StoredModel.inDirectory(stores, uri);
+  await options.onHeaders?.(source);
   const notes = await StagedNotes.open(stores, objects, storeLayout.staged(artifactRoot, uri));
   const files = new Map<string, StagedObject>();
   const missing: SourceFile[] = [];
