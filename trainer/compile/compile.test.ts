@@ -4,7 +4,8 @@ import type { CompileSpec } from "../graph/compiled.ts";
 import { aligned } from "../graph/tensor.ts";
 import { levelsHere } from "../testing/caseFiles.ts";
 import { aSpec, batchOf, type Example, type RunOptions, TestRun, tinyLora } from "../testing/compiledRun.ts";
-import { randoms, relativeError } from "../testing/graphs.ts";
+import { directionalError } from "../testing/directions.ts";
+import { relativeError } from "../testing/graphs.ts";
 import { compile } from "./compile.ts";
 
 const examples: readonly Example[] = [
@@ -38,32 +39,18 @@ for (const [name, method] of Object.entries(methods)) {
       await run.step([batch]);
       const gradients = run.gradients();
       for (const [parameter, gradient] of gradients) {
-        const error = await directionalError(run, batch, parameter, gradient);
+        assert(
+          gradient.some((value) => value !== 0),
+          `${parameter} gets no gradient`,
+        );
+        const theta = run.floats("parameter", parameter);
+        const along = { seed: parameter.length, size: 2 ** -13 };
+        const error = await directionalError(theta, gradient, () => run.step([batch]), along);
         assert(error < 1e-6, `${parameter}: off by ${error}`);
       }
       run.close();
     });
   }
-}
-
-/** |difference quotient along a random direction − gradient · direction| over the norms of both. */
-async function directionalError(run: TestRun, batch: ReturnType<typeof batchOf>, name: string, gradient: Float32Array) {
-  const theta = run.floats("parameter", name);
-  const start = theta.slice();
-  const random = randoms(name.length);
-  const direction = gradient.map(() => (random() > 0 ? 2 ** -13 : -(2 ** -13)));
-  const lossAt = async (sign: number) => {
-    theta.set(start.map((value, index) => value + sign * (direction[index] ?? 0)));
-    return { loss: await run.step([batch]), at: theta.slice() };
-  };
-  const up = await lossAt(1);
-  const down = await lossAt(-1);
-  theta.set(start);
-  const moved = up.at.map((value, index) => value - (down.at[index] ?? 0));
-  const expected = moved.reduce((sum, by, index) => sum + by * (gradient[index] ?? 0), 0);
-  const norms = Math.hypot(...moved) * Math.hypot(...gradient);
-  assert(norms > 0, `${name} gets no gradient`);
-  return Math.abs(up.loss - down.loss - expected) / norms;
 }
 
 for (const [name, method] of Object.entries(methods)) {

@@ -3,8 +3,10 @@
  * on the executor. Its tensors start with random values that depend only on their names.
  */
 import assert from "node:assert/strict";
+import { linearLayers } from "../compile/compile.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
 import type { Compiled, CompileSpec, ProgramKey } from "../graph/compiled.ts";
+import { isNf4, nf4Parts } from "../graph/nf4.ts";
 import type { StateRole } from "../graph/roles.ts";
 import { bytesOf, elementsOf } from "../graph/tensor.ts";
 import { ropeTable } from "../models/rope.ts";
@@ -92,7 +94,11 @@ export class TestRun {
       sharedScratchBytes: scratch.shared,
     };
     this.#executor = addon().createExecutor({ backend, threads, poison, weights, ...sizes });
+    const quantized = quantizedParts(compiled.spec, change);
     for (const { name, dtype, shape, binding } of compiled.weights) {
+      const part = quantized.get(name);
+      if (part) this.#executor.bind(binding, { data: part });
+      if (part) continue;
       const values = startOf(name, shape);
       change?.({ name, shape }, values);
       const stored = dtype === "BF16" ? toBfloat16(values) : values;
@@ -121,8 +127,17 @@ export class TestRun {
   }
 
   get loss(): number {
-    const { offset } = this.compiled.state.find(({ name }) => name === "loss")!;
-    return viewOf(this.#executor.state, "F64", [1], offset)[0] ?? Number.NaN;
+    return this.#scalar("loss") ?? Number.NaN;
+  }
+
+  /** What the method adds to the loss of a step; `loss` does not include it. */
+  get penalty(): number {
+    return this.#scalar("penalty") ?? 0;
+  }
+
+  #scalar(own: "loss" | "penalty"): number | undefined {
+    const tensor = this.compiled.state.find(({ role, name }) => role === "scalar" && name === own);
+    return tensor && viewOf(this.#executor.state, "F64", [1], tensor.offset)[0];
   }
 
   /** The highest byte of the arena used so far. */
@@ -166,6 +181,23 @@ export class TestRun {
   close(): void {
     this.#executor.close();
   }
+}
+
+/** The bytes of the base's NF4 matrices by the names of their parts. */
+function quantizedParts({ model, storage }: CompileSpec, change: RunOptions["change"]): Map<string, Uint8Array> {
+  const parts = new Map<string, Uint8Array>();
+  if (storage.linear !== "NF4") return parts;
+  for (const { name: layer, in: width, out } of linearLayers(model)) {
+    if (!isNf4(storage, layer)) continue;
+    const tensor = { name: `${layer}.weight`, shape: [out, width] };
+    const values = startOf(tensor.name, tensor.shape);
+    change?.(tensor, values);
+    const made = addon().quantizeNf4(new Uint8Array(values.buffer), "F32", storage.doubleQuantization);
+    const bytes = [made.packed, made.absmax, made.nestedAbsmax];
+    for (const [index, { name }] of nf4Parts(tensor.name, tensor.shape, storage.doubleQuantization).entries())
+      parts.set(name, bytes[index]!);
+  }
+  return parts;
 }
 
 /** Norm weights near one, everything else around zero; by name, so that runs of different methods agree. */

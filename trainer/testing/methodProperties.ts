@@ -3,32 +3,37 @@
  * no choice of the machine changes a bit.
  */
 import assert from "node:assert/strict";
-import { compile } from "../compile/compile.ts";
+import { compile, linearLayers } from "../compile/compile.ts";
 import { declarationOf } from "../contract/methods/index.ts";
+import { dequantizeNf4 } from "../formats/nf4.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
+import { isNf4 } from "../graph/nf4.ts";
 import { rolesWith } from "../graph/roles.ts";
-import type { StepHost } from "../graph/site.ts";
+import type { LayerInputs, StepHost } from "../graph/site.ts";
 import { methodOf } from "../methods/index.ts";
+import { addon } from "../native/addon.ts";
 import { hyperOf } from "../training/schedule.ts";
 import { mergeTensor } from "../weights/merge.ts";
 import { batchOf, type Example, type RunOptions, TestRun } from "./compiledRun.ts";
+import { directionalError } from "./directions.ts";
 import { relativeError } from "./graphs.ts";
 import { type RandomTraining, randomTraining } from "./randomTraining.ts";
 
 /** Throws an assertion that names the property, the method and the seed. */
 export async function holdProperties(kind: string, seed: number): Promise<void> {
   const training = randomTraining(kind, seed);
-  const { model, method } = training.spec;
+  const { model, method, storage } = training.spec;
   for (const [name, property] of Object.entries(properties)) {
     await property(training).catch((error: unknown) => {
       const where = `${kind}, seed ${seed}, ${model.family}: ${name}`;
-      throw new Error(`${where}\n${JSON.stringify({ model, method })}\n${String(error)}`, { cause: error });
+      throw new Error(`${where}\n${JSON.stringify({ model, method, storage })}\n${String(error)}`, { cause: error });
     });
   }
 }
 
 const properties: Readonly<Record<string, (training: RandomTraining) => Promise<void>>> = {
   "packed examples, examples alone and one batch have the same gradient": divisionsAgree,
+  "every gradient equals finite differences of the whole step's loss": gradientsAreDifferences,
   "an example has the same loss to the bit alone and packed": packingChangesNoBit,
   "threads, recomputed blocks and NaN in dead memory change no bit": machineChangesNoBit,
   "a run that is stopped and resumed gives the same bits": resumingChangesNoBit,
@@ -48,9 +53,34 @@ async function divisionsAgree({ spec, examples }: RandomTraining): Promise<void>
     assert.ok(Math.abs(other.loss - packed.loss) <= 1e-6 * Math.abs(packed.loss), "the loss differs");
     for (const [name, gradient] of packed.gradients) {
       const error = relativeError(other.gradients.get(name)!, gradient);
-      assert.ok(error < 1e-5, `${name}: ${error}`);
+      // A single number may be the small sum of large terms, which are rounded to F32 in another order.
+      assert.ok(error < (gradient.length === 1 ? 1e-3 : 1e-5), `${name}: ${error}`);
     }
   }
+}
+
+/** As in the paper, §4.3, the gradients of DoRA's A and B leave out that the norm of the updated matrix changes with them. */
+const takesNormAsConstant = /\.lora_[AB]\.weight$/;
+
+/**
+ * Along one of three random directions: a kink of the loss between its two ends, as of a ReLU or of a router's choice, spoils
+ * one of them, an error of a gradient all.
+ */
+async function gradientsAreDifferences({ spec, examples }: RandomTraining): Promise<void> {
+  const run = new TestRun(compile({ ...spec, ...exact }), onReference);
+  const batch = batchOf(examples, spec.rowTokens * spec.microRows, 1 / countOf(examples));
+  const lossAt = async () => (await run.step([batch])) + run.penalty;
+  await lossAt();
+  for (const [name, gradient] of run.gradients()) {
+    if (spec.method.kind === "dora" && takesNormAsConstant.test(name)) continue;
+    const errors: number[] = [];
+    for (const [seed, size] of [2 ** -13, 2 ** -16, 2 ** -15].entries()) {
+      errors.push(await directionalError(run.floats("parameter", name), gradient, lossAt, { seed: 1 + seed, size }));
+      if (errors.at(-1)! < 1e-5) break;
+    }
+    assert.ok(errors.at(-1)! < 1e-5, `${name}: ${errors.join(", ")} away`);
+  }
+  run.close();
 }
 
 async function packingChangesNoBit({ onCpu: spec, examples }: RandomTraining): Promise<void> {
@@ -65,13 +95,21 @@ async function packingChangesNoBit({ onCpu: spec, examples }: RandomTraining): P
 }
 
 async function machineChangesNoBit({ onCpu: spec, examples, pick }: RandomTraining): Promise<void> {
-  const stepOf = (changes: Partial<CompileSpec>, options: RunOptions) =>
-    oneStep({ ...spec, ...changes }, [examples], countOf(examples), { backend: "cpu", ...options });
-  const usual = await stepOf({}, { threads: 1, poison: false });
+  const trained = async (changes: Partial<CompileSpec>, options: RunOptions) => {
+    const changed = { ...spec, ...changes };
+    const run = new TestRun(compile(changed), { backend: "cpu", ...options });
+    await setUp(run, changed, examples, options.threads ?? 1);
+    await train(run, changed, examples, 1, 1);
+    const made = { loss: run.loss, gradients: bytesOf(run.gradients()), kept: checkpointOf(run) };
+    run.close();
+    return made;
+  };
+  const usual = await trained({}, { threads: 1, poison: false });
   const recomputedBlocks = pick(1, spec.model.layers);
-  const other = await stepOf({ recomputedBlocks }, { threads: pick(2, 4), poison: true });
+  const other = await trained({ recomputedBlocks }, { threads: pick(2, 4), poison: true });
   assert.equal(other.loss, usual.loss, "the loss differs");
-  sameBits(bytesOf(other.gradients), bytesOf(usual.gradients));
+  sameBits(other.gradients, usual.gradients);
+  sameBits(other.kept, usual.kept);
 }
 
 const steps = 4;
@@ -80,6 +118,7 @@ async function resumingChangesNoBit({ onCpu: spec, examples, pick }: RandomTrain
   const compiled = compile(spec);
   const begin = () => new TestRun(compiled, { backend: "cpu" });
   const [whole, first] = [begin(), begin()];
+  for (const run of [whole, first]) await setUp(run, spec, examples, 1);
   await train(whole, spec, examples, 1, steps);
   let parts = first;
   let done = 0;
@@ -129,6 +168,46 @@ const hostOf = (run: TestRun): StepHost => ({
   },
 });
 
+/** The method's pass over the data before the first step: each example is a batch. */
+async function setUp(run: TestRun, spec: CompileSpec, examples: readonly Example[], threads: number): Promise<void> {
+  const { setup } = run.compiled;
+  if (!setup) return;
+  const tokens = spec.rowTokens * spec.microRows;
+  await run.run({ program: "derive" });
+  await setup({
+    ...hostOf(run),
+    batches: 1,
+    blocks: spec.model.layers,
+    inputs: (_, block) => inputsOf(run, block, examples, tokens),
+    examples: examples.length,
+    async differentiate(example) {
+      await run.step([batchOf([examples[example]!], tokens, 1)]);
+    },
+    principal: (values, rows, columns, rank) => addon().decompose(values, rows, columns, rank, "principal", threads),
+  });
+}
+
+/** The inputs of a block's layers at the trained tokens. */
+async function inputsOf(run: TestRun, block: number, examples: readonly Example[], tokens: number) {
+  const key = { program: "inputs", block } as const;
+  const batch = batchOf(examples, tokens, 1);
+  const made = await run.run(key, batch);
+  const targets = Array.from(batch.trainedRow!).filter((row) => row >= 0);
+  return [...run.compiled.program(key).io.values()]
+    .filter(({ direction }) => direction === "out")
+    .map(({ name, shape }): LayerInputs => {
+      const width = shape.at(-1) ?? 0;
+      // A trained token is the target of the row before its own.
+      const rows = targets.map((row) => made[name]!.subarray((row + 1) * width, (row + 2) * width));
+      return {
+        sites: name.split(" "),
+        values: Float32Array.from(rows.flatMap((row) => [...row])),
+        rows: rows.length,
+        width,
+      };
+    });
+}
+
 const kept = rolesWith(({ checkpointed }) => checkpointed);
 
 /** A copy of a checkpoint's content. */
@@ -148,18 +227,32 @@ async function mergingChangesNothing({ spec, examples }: RandomTraining): Promis
   const { mergeRefusal, result } = declarationOf(settings.kind);
   if (result === "Model" || mergeRefusal !== undefined) return;
   const method = methodOf(settings);
-  const adapted = new TestRun(compile({ ...spec, ...exact }), onReference);
+  // A model alone has no training whose loss is smoothed.
+  const training = spec.training && { training: { ...spec.training, labelSmoothing: 0 } };
+  const adapted = new TestRun(compile({ ...spec, ...training, ...exact }), onReference);
   const trained = new Map(adapted.names("parameter").map((name) => [name, adapted.floats("parameter", name)]));
-  const { training: _, ...plain } = { ...spec, ...exact, method: { kind: "none" } as const };
+  const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
+  const { training: _, ...plain } = { ...spec, ...exact, storage, method: { kind: "none" } as const };
+  const quantized = new Set(
+    linearLayers(spec.model).flatMap(({ name }) => (isNf4(spec.storage, name) ? [`${name}.weight`] : [])),
+  );
   const merged = new TestRun(compile(plain), {
     ...onReference,
-    change: (tensor, values) => mergeTensor(tensor, values, method, trained),
+    change(tensor, values) {
+      if (quantized.has(tensor.name)) values.set(restored(values, spec.storage.doubleQuantization));
+      // The values of a tensor that is itself trained replace the base's.
+      values.set(mergeTensor(tensor, values, method, trained));
+    },
   });
   const count = countOf(examples);
   const [ours, theirs] = [await losses(merged, spec, examples), await losses(adapted, spec, examples)];
   for (const run of [adapted, merged]) run.close();
   assert.ok(relativeError(ours.subarray(0, count), theirs.subarray(0, count)) < 1e-5, "the losses differ");
 }
+
+/** The values that stand for these in NF4. */
+const restored = (values: Float32Array, nested: boolean): Float32Array =>
+  dequantizeNf4(addon().quantizeNf4(new Uint8Array(values.slice().buffer), "F32", nested), values.length);
 
 /** Loss and gradients of a step over `count` trained tokens. */
 async function oneStep(

@@ -1,10 +1,11 @@
 /** A random tiny training of a method: a model of some family, settings, examples. The same for the same method and seed. */
 import { CompileError, compile } from "../compile/compile.ts";
-import { declarationOf, effectiveMethod, type WrittenMethod } from "../contract/methods/index.ts";
+import { declarationOf } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { aSpec, type Example, tinyModel } from "./compiledRun.ts";
 import { randoms } from "./graphs.ts";
+import { oneOf, type Pick, randomSettings } from "./randomSettings.ts";
 
 export interface RandomTraining {
   readonly spec: CompileSpec;
@@ -15,39 +16,68 @@ export interface RandomTraining {
   readonly pick: Pick;
 }
 
-/** A whole number from `least` to `most`. */
-type Pick = (least: number, most: number) => number;
+const families = [
+  ...(["llama", "qwen2", "qwen3", "olmo2", "gemma2", "phi3", "smollm3", "granite"] as const),
+  ...(["mixtral", "qwen3_moe", "gpt_oss"] as const),
+] as const;
+type RandomFamily = (typeof families)[number];
 
-const inBf16 = {
-  precision: "BF16",
-  storage: { dense: "BF16", linear: "BF16", doubleQuantization: false },
-} as const satisfies Partial<CompileSpec>;
+/** Draws until a method and a model fit each other. */
+const mostDraws = 100;
 
-const families = ["llama", "qwen2", "qwen3", "olmo2", "gemma2", "phi3", "smollm3", "granite"] as const;
-
-/** Throws an error if no family can train this method. */
+/** Throws an error if no drawn model can train this method. */
 export function randomTraining(kind: string, seed: number): RandomTraining {
   const random = randoms(seed * 7919 + [...kind].reduce((sum, letter) => sum + letter.charCodeAt(0), 0));
   for (let draw = 0; draw < 8; draw++) random();
   const pick: Pick = (least, most) => least + Math.floor((random() + 0.5) * (most - least + 1));
-  const first = pick(0, families.length - 1);
   let refusal = "";
-  for (let index = 0; index < families.length; index++) {
-    const plain = randomModel(families[(first + index) % families.length]!, pick);
+  for (let draw = 0; draw < mostDraws; draw++) {
+    const plain = randomModel(families[pick(0, families.length - 1)]!, pick);
     const model = declarationOf(kind).givesAdapters === undefined ? plain : withRandomAdapters(plain, pick);
-    const spec = aSpec({ model, method: randomSettings(kind, model, pick) });
+    const storage = randomStorage(kind, pick);
+    const method = randomSettings(kind, model, storage, pick);
+    const spec = aSpec({ model, storage, method, ...randomOptions(model, pick) });
     const reason = refusalOf(spec);
-    const onCpu = pick(0, 1) === 0 ? spec : { ...spec, ...inBf16 };
+    const onCpu = pick(0, 1) === 0 ? spec : inBf16(spec);
     if (reason === undefined) return { spec, onCpu, examples: randomExamples(pick), pick };
     refusal = reason;
   }
-  throw new Error(`${kind}, seed ${seed}: no family can be trained: ${refusal}`);
+  throw new Error(`${kind}, seed ${seed}: no model can be trained: ${refusal}`);
+}
+
+const inBf16 = (spec: CompileSpec): CompileSpec => ({
+  ...spec,
+  precision: "BF16",
+  storage: { ...spec.storage, dense: "BF16", linear: spec.storage.linear === "NF4" ? "NF4" : "BF16" },
+});
+
+/** A third of the bases in NF4, if the method can train beside it. */
+function randomStorage(kind: string, pick: Pick): CompileSpec["storage"] {
+  const plain = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
+  if (declarationOf(kind).nf4Refusal !== undefined || pick(0, 2) > 0) return plain;
+  const unquantized = oneOf(pick, undefined, undefined, ["o_proj"]);
+  return { dense: "F32", linear: "NF4", doubleQuantization: pick(0, 1) === 1, ...(unquantized && { unquantized }) };
+}
+
+/** Half of the trainings plain, the others with a loss or noise of some kind. */
+function randomOptions({ experts }: ModelConfig, pick: Pick): Partial<CompileSpec> {
+  const { training } = aSpec();
+  if (!training || pick(0, 1) === 0) return {};
+  return {
+    training: {
+      ...training,
+      labelSmoothing: oneOf(pick, 0, 0.1),
+      neftuneNoiseAlpha: oneOf(pick, 0, 5),
+      routerAuxLoss: experts ? oneOf(pick, 0, 0.5) : 0,
+    },
+  };
 }
 
 function withRandomAdapters(model: ModelConfig, pick: Pick): ModelConfig {
   const ranks = Array.from({ length: pick(2, 3) }, () => pick(1, 4));
   const layers = pick(0, 1) === 0 ? undefined : [pick(0, model.layers - 1)];
-  const modules = pick(0, 1) === 0 ? ["self_attn.o_proj", "mlp.down_proj"] : ["mlp.down_proj"];
+  const [attention, feedForward] = ["self_attn.o_proj", "mlp.down_proj"] as const;
+  const modules = model.experts ? [attention] : oneOf(pick, [attention, feedForward], [feedForward]);
   return { ...model, givenAdapters: { ranks, modules, layers } };
 }
 
@@ -61,9 +91,9 @@ function refusalOf(spec: CompileSpec): string | undefined {
   }
 }
 
-function randomModel(family: ModelConfig["family"], pick: Pick): ModelConfig {
+function randomModel(family: RandomFamily, pick: Pick): ModelConfig {
   const kvHeads = pick(1, 2);
-  return {
+  const model: ModelConfig = {
     ...tinyModel,
     family,
     hiddenSize: pick(5, 30),
@@ -73,52 +103,37 @@ function randomModel(family: ModelConfig["family"], pick: Pick): ModelConfig {
     kvHeads,
     tieWordEmbeddings: pick(0, 1) === 1,
   };
+  return { ...model, ...randomFacts(model, pick) };
 }
 
-function randomSettings(kind: string, model: ModelConfig, pick: Pick): CompileSpec["method"] {
-  const oneOf = <T>(...values: readonly T[]): T => values[pick(0, values.length - 1)]!;
-  const dropout = oneOf("0", "0.3");
-  const targetModules = oneOf(["all-linear"], ["o_proj"], ["o_proj", "down_proj"]);
-  const layers = oneOf([], [pick(0, model.layers - 1)]);
-  const virtualTokens = pick(1, 6);
-  const written: WrittenMethod = {
-    lora: {
-      ...{ rank: pick(1, 5), dropout, layers, rankStabilized: oneOf(true, false) },
-      targetModules: layers.length > 0 || model.tieWordEmbeddings ? targetModules : [...targetModules, "embed_tokens"],
-    },
-    dora: { rank: pick(1, 5), targetModules, layers },
-    adalora: { initialRank: pick(2, 4), targetRank: pick(1, 2), everySteps: pick(1, 2), dropout, targetModules },
-    loha: { rank: pick(1, 4), targetModules, layers },
-    lokr: { rank: pick(1, 4), decomposeBoth: oneOf(true, false), targetModules },
-    krona: { scale: oneOf("0.5", "2"), targetModules },
-    xlora: {
-      adapters: (model.givenAdapters?.ranks ?? []).map((_, index) => ({ uri: String(index) })),
-      ...oneOf({ classifierDepth: 1 }, { classifierDepth: 3, classifierWidth: pick(1, 7), classifierDropout: dropout }),
-      ...oneOf(
-        { topK: 1 },
-        { topK: 2, normalization: "Chosen" as const },
-        { temperature: "0.5", firstPassScale: "0.5" },
-      ),
-      ...{ layerwise: oneOf(true, false), scale: oneOf("1", "1.5") },
-    },
-    bottleneck: {
-      ...{
-        design: oneOf("Houlsby", "Pfeiffer", "Parallel"),
-        branches: oneOf(["Attention"], ["FeedForward", "Attention"]),
-      },
-      ...{ reductionFactor: oneOf("2", "4.5", "100"), nonlinearity: oneOf("ReLU", "SiLU", "GELU"), dropout },
-    },
-    diffPruning: {
-      ...{ density: oneOf("0.02", "0.4"), penalty: oneOf("0", "1e-3"), structured: oneOf(true, false) },
-      ...{ fixedShare: oneOf("0.3", "0.7"), learningRateRatio: "20", targetModules, layers },
-    },
-    intrinsicDimension: { dimension: oneOf(1, 30, 500), projectionSeed: pick(0, 9), targetModules, layers },
-    prefixTuning: { virtualTokens },
-    promptTuning: { virtualTokens },
-    pTuning: { virtualTokens, encoderHiddenSize: pick(1, 7), encoder: oneOf("MLP", "LSTM") },
-  };
-  const settings: object = Reflect.get(written, kind) ?? {};
-  return effectiveMethod({ [kind]: settings });
+/** The facts that a family has beside the shapes of all. */
+function randomFacts({ family, layers }: ModelConfig, pick: Pick): Partial<ModelConfig> {
+  const attentionBias = pick(0, 1) === 1 && { attentionBias: true as const };
+  const mlpBias = pick(0, 1) === 1 && { mlpBias: true as const };
+  const count = pick(2, 5);
+  const experts = { count, chosen: pick(1, Math.min(count, 3)), width: pick(3, 20) };
+  switch (family) {
+    case "llama":
+    case "smollm3":
+      return { ...attentionBias, ...mlpBias };
+    case "qwen3":
+    case "olmo2":
+      return { ...attentionBias };
+    case "granite":
+      return { ...attentionBias, ...mlpBias, multipliers: { embedding: 2, residual: 0.5, logits: 3 } };
+    case "gemma2":
+      return { attentionSoftcap: 5, logitSoftcap: 3 };
+    case "mixtral":
+      return { experts, normalizesExperts: true };
+    case "qwen3_moe": {
+      const denseLayers = layers > 1 && pick(0, 1) === 1 && { denseLayers: [0] };
+      return { experts: { ...experts, ...denseLayers }, normalizesExperts: pick(0, 1) === 1, ...attentionBias };
+    }
+    case "gpt_oss":
+      return { experts, normalizesExperts: true, clampedUnit: { alpha: 1.702, limit: 0.7 }, attentionBias: true };
+    default:
+      return {};
+  }
 }
 
 function randomExamples(pick: Pick): Example[] {
