@@ -4,7 +4,8 @@
  * in the artifact store is skipped.
  */
 
-import type { ExportEntry } from "../trainer/contract/exports.ts";
+import { type ExportEntry, ggufRefusalReason, impossibleExport } from "../trainer/contract/exports.ts";
+import { invalid } from "../trainer/contract/failure.ts";
 import type { ExportFigures, PrepareFigures, TrainFigures } from "../trainer/contract/report.ts";
 import { exportFile, pinsOf, prepareFile, type StagedJob, trainFile } from "../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
@@ -37,6 +38,7 @@ export async function runPipeline(
 ): Promise<PipelineResult> {
   const prepare = await watched(watcher, "prepare", (context) => runPrepare(prepareFile(job), context));
   watcher.prepared(prepare);
+  requirePossible(exportEntries, prepare);
   const file = trainFile(job, pinsOf(prepare));
   const train = await watched(watcher, "train", (context) => trainInProcess(file, claims, context));
   const run = storeLayout.run(job.artifactRoot, file.runHash);
@@ -48,6 +50,12 @@ export async function runPipeline(
     exports.push({ ...figures, uri: storeLayout.export(run, entry) });
   }
   return { runHash: file.runHash, adapter: storeLayout.adapter(run), prepare, train, exports };
+}
+
+/** Throws a failure for an export that no training on this base can have. */
+export function requirePossible(entries: readonly ExportEntry[], prepared: PrepareFigures): void {
+  const fault = impossibleExport(entries, prepared);
+  if (fault !== undefined) throw invalid(ggufRefusalReason, fault);
 }
 
 async function watched<Figures>(

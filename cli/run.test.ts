@@ -91,6 +91,21 @@ function hasSteps(directory: string): boolean {
   return file !== undefined && readFileSync(path.join(directory, file), "utf8").includes("\n");
 }
 
+test("a job with an export that its base has no form in is neither planned nor run", async (t) => {
+  const directory = await workplace(t, 10);
+  const asked = manifest(10).replace("{name: merged, merged: {}}", "{name: phone, gguf: {}}");
+  assert.notEqual(asked, manifest(10));
+  writeFileSync(path.join(directory, "job.yaml"), asked);
+  const tokenizer = path.join(directory, "models/tiny/tokenizer.json");
+  const { normalizer: _, ...rest } = JSON.parse(readFileSync(tokenizer, "utf8"));
+  writeFileSync(tokenizer, JSON.stringify({ ...rest, normalizer: { type: "Lowercase" } }));
+  for (const command of ["plan", "run"]) {
+    const refused = await luthier(directory, [command, "job.yaml", ...withClaims]);
+    assert.equal(refused.status, 20, refused.stderr);
+    assert.match(refused.stderr, /adapter\.exports, phone: gguf: .*normalizer Lowercase.*: export merged.*or remove/);
+  }
+});
+
 test("Ctrl-C stops a run with exit code 10, and the same command ends with the bytes of an undisturbed run", async (t) => {
   const [disturbed, undisturbed] = [await workplace(t, 300), await workplace(t, 300)];
   const stopped = await luthier(disturbed, ["run", "job.yaml", ...withClaims], {

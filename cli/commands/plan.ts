@@ -34,6 +34,7 @@ import {
 } from "../fineTuneJob.ts";
 import { limitsOf } from "../limits.ts";
 import { ensureNative } from "../nativeBuild.ts";
+import { requirePossible } from "../pipeline.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { planLines } from "../ui/planView.ts";
 import { createStageView } from "../ui/stageView.ts";
@@ -131,6 +132,7 @@ async function inputOf(
     threads: 0,
   });
   screen.clear();
+  requirePossible(job.spec.adapter?.exports ?? [], figures);
   for (const note of inputNotes(figures)) screen.print(note);
   const settings = effectiveSettings(spec);
   const { model, baseDataType, quantized, dataset } = figures;

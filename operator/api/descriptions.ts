@@ -100,6 +100,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   "quantized.type": "Data type of the quantised weights.",
   "quantized.doubleQuantization": "Whether the scales are quantised too.",
   "quantized.unquantized": "Linear layers that are not quantised, by the ends of their names.",
+  ggufRefusal: "Why no GGUF file can hold this model.",
   "quantized.bytes": "Bytes of the quantised weights and their scales.",
   "inputs.dataset": "Figures of the dataset.",
   examples: "Number of examples.",

@@ -180,6 +180,7 @@ export const inputs = z.object({
   baseDataType: prepareFigures.shape.baseDataType,
   baseBytes: count,
   quantized: prepareFigures.shape.quantized,
+  ggufRefusal: prepareFigures.shape.ggufRefusal,
   dataset: prepareFigures.shape.dataset,
 });
 export type Inputs = z.infer<typeof inputs>;

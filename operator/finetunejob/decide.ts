@@ -3,6 +3,7 @@
  * decides: inputs pinned → fits → run → Adapter → exports → Ready. Settings that were trained before go straight to their
  * Adapter. Each step declares when it applies and what it may report; docs/states.md is generated from here.
  */
+import { ggufRefusalReason } from "../../trainer/contract/exports.ts";
 import { deletingReason, deletingWords } from "../api/deletion.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { adapterDeleted, pinnedAdapter, promoteKnown } from "./adapterSteps.ts";
@@ -12,6 +13,7 @@ import { prepare, prepareFailed } from "./inputSteps.ts";
 import {
   adoptRun,
   doesNotFit,
+  exportImpossible,
   needsRun,
   runConflict,
   runContinues,
@@ -90,6 +92,12 @@ export const road: readonly DeclaredStep<Step>[] = [
       reconciling("Planning", "PlanFailed"),
     ],
     step: doesNotFit,
+  },
+  {
+    name: "exportImpossible",
+    when: "spec.adapter.exports has a format that this base model has no form in, and no Job of the run is running or succeeded",
+    outcomes: [stalled("Failed", ggufRefusalReason)],
+    step: exportImpossible,
   },
   {
     name: "needsRun",

@@ -18,12 +18,13 @@ export function prepareFiguresOf(envelope: Envelope | undefined, prepareKey: str
   return envelope.figures?.prepareKey === prepareKey ? envelope.figures : undefined;
 }
 
-export function inputsOf({ model, baseDataType, baseBytes, quantized, dataset }: PrepareFigures): Inputs {
+export function inputsOf({ model, baseDataType, baseBytes, quantized, ggufRefusal, dataset }: PrepareFigures): Inputs {
   return {
     model: { ...model, ropeTheta: String(model.ropeTheta), rmsNormEps: String(model.rmsNormEps) },
     baseDataType,
     baseBytes,
     ...(quantized === undefined ? {} : { quantized }),
+    ...(ggufRefusal === undefined ? {} : { ggufRefusal }),
     dataset,
   };
 }

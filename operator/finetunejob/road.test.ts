@@ -97,6 +97,14 @@ function gatedBy(
   });
 }
 
+/** GGUF is asked for, and prepare found that the base has no form in it. */
+function withoutGguf(): World {
+  const world = pinned({}, aSpec({ adapter: { exports: [{ name: "for-llama-cpp", gguf: {} }] } }));
+  const { status } = world.job;
+  const inputs = { ...status!.inputs!, ggufRefusal: "gguf: no form: export merged" };
+  return { ...world, job: { ...world.job, status: { ...status, inputs } } };
+}
+
 const worlds: Record<string, World[]> = {
   pinnedAdapter: [
     ...settled.map((one) => wanting(chosen(one.metadata.name), { adapters: [one] })),
@@ -132,6 +140,7 @@ const worlds: Record<string, World[]> = {
     pinned({ plan: { kind: "failed", message: "no such layer" } }),
     pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 1 } }),
   ],
+  exportImpossible: [withoutGguf()],
   needsRun: [pinned()],
   runConflict: [foreignRun({ runHash: "0".repeat(64) }), foreignRun({ artifactRoot: "pvc://other/team" })],
   runDeleting: [withRun(({ run }) => ({ run: { ...run!, metadata: { ...run!.metadata, deletionTimestamp: "x" } } }))],

@@ -75,6 +75,44 @@ describe("fit", () => {
   });
 });
 
+describe("an export that the base has no form in", () => {
+  const exports = [
+    { name: "merged", merged: {} },
+    { name: "for-llama-cpp", gguf: {} },
+  ];
+  const refusing = (world: World): World => {
+    const { status } = world.job;
+    const inputs = { ...status!.inputs!, ggufRefusal: "gguf: no form: export merged" };
+    return { ...world, job: { ...world.job, status: { ...status, inputs } } };
+  };
+
+  test("is refused before the training, by its name", () => {
+    const decision = decide(refusing(pinned({}, aSpec({ adapter: { exports } }))));
+    assert.deepEqual(actions(decision), []);
+    const { reason, message } = stalled(decision) ?? {};
+    assert.equal(reason, "GgufImpossible");
+    assert.equal(message, "adapter.exports, for-llama-cpp: gguf: no form: export merged; or remove this export");
+  });
+
+  test("that nobody asked for changes nothing", () => {
+    const decision = decide(refusing(pinned({}, aSpec({ adapter: { exports: exports.slice(0, 1) } }))));
+    assert.deepEqual(actions(decision), ["createRun"]);
+  });
+
+  test("does not stop a run that trains already", () => {
+    const spec = aSpec({ adapter: { exports } });
+    const attempts = [{ number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z", jobUID: "u" }];
+    const world = withRun(({ run }) => ({ run: { ...run!, status: { state: "Training", attempts } } }));
+    assert.equal("issue" in world.wanted, false);
+    const edited = refusing({
+      ...world,
+      job: { ...world.job, spec },
+      wanted: { ...world.wanted, spec } as World["wanted"],
+    });
+    assert.equal(stalled(decide(edited)), undefined);
+  });
+});
+
 describe("a planner that failed", () => {
   test("a planner that failed is retried later", () => {
     const decision = decide(pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 60_000 } }));

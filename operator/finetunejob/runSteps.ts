@@ -1,4 +1,5 @@
 /** The steps from pinned inputs to a finished run: fit, ownership, progress and result. Pure. */
+import { ggufRefusalReason, impossibleExport } from "../../trainer/contract/exports.ts";
 import { findCondition } from "../api/conditions.ts";
 import { deletingWords } from "../api/deletion.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
@@ -35,6 +36,15 @@ export const doesNotFit: Step = (world) => {
     // Without its own limit the plan depends on LimitRanges and nodes, which may change.
     requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
   };
+};
+
+/** An export that no training on this base can have is refused before the training. */
+export const exportImpossible: Step = (world) => {
+  const { job, wanted } = world;
+  const inputs = currentPins(job, wanted)?.inputs;
+  const message = inputs && impossibleExport(wanted.spec.adapter?.exports ?? [], inputs);
+  if (message === undefined || isProven(world)) return undefined;
+  return decisionOf(world, "Stalled", "Failed", ggufRefusalReason, message, { status: withPlan(world) });
 };
 
 /** A run that succeeded or has a Job fits: a limit that is too low now is never applied to it. */

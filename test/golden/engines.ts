@@ -129,7 +129,8 @@ async function bindDirectory(
   await engine.initialise(base, 0);
   for (const [name, values] of parameters) engine.floats("parameter", name).set(values);
   // PEFT's own initial values, whose singular vectors it computes in F32.
-  for (const { name } of engine.stateOf("first")) engine.floats("first", name).set(parameters.get(name)!);
+  for (const { name } of engine.stateOf("first"))
+    if (parameters.has(name)) engine.floats("first", name).set(parameters.get(name)!);
   await engine.bindResiduals(base);
 }
 

@@ -5,19 +5,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CompileError } from "../../trainer/compile/compile.ts";
-import type { Declaration } from "../../trainer/contract/methods/declaration.ts";
 import { declarationOf, effectiveMethod, usualMethod } from "../../trainer/contract/methods/index.ts";
 import { baseValues } from "../../trainer/engine/baseValues.ts";
 import type { TensorData } from "../../trainer/formats/safetensorsWriter.ts";
 import { methodOf, registeredMethods } from "../../trainer/methods/index.ts";
-import { randomAdapter } from "../../trainer/testing/tinyAdapter.ts";
 import { trainStep } from "../../trainer/training/step.ts";
 import { mergeTensor } from "../../trainer/weights/merge.ts";
-import { modelConfigOf, tensorsOf } from "../support/modelDirectory.ts";
+import { tensorsOf } from "../support/modelDirectory.ts";
 import { type GoldenRun, openCase } from "./engines.ts";
 import { type GoldenCase, goldenPath, readFamilies } from "./goldens.ts";
 import { onCpu } from "./holdCases.ts";
 import { distance, logits } from "./measure.ts";
+import { givenOf } from "./randomAdapters.ts";
 import { rowsOfStep } from "./rows.ts";
 
 const steps = 4;
@@ -67,11 +66,8 @@ for (const { declaration } of registeredMethods()) {
   const { kind } = declaration;
   describe(`method ${kind}`, () => {
     for (const golden of goldensFor(kind)) {
-      const ours = {
-        ...golden,
-        settings: { ...golden.settings, method: methodFor(kind), steps, learningRate: 1e-2 },
-        ...(declaration.givesAdapters !== undefined && givenOf(golden, declaration)),
-      };
+      const settings = { ...golden.settings, method: methodFor(kind), steps, learningRate: 1e-2 };
+      const ours = { ...golden, ...givenOf({ settings }) };
       const refusal = refusals.find(({ method, isRefused }) => method === kind && isRefused(golden));
       if (refusal) {
         test(`is refused on ${golden.name}, with the reason`, async () => {
@@ -83,17 +79,6 @@ for (const { declaration } of registeredMethods()) {
       test(`trains ${golden.name}, and merges into it`, () => trainsAndMerges(ours));
     }
   });
-}
-
-/** Two random adapters of a family's model. */
-function givenOf(
-  { settings }: GoldenCase,
-  { kind, givesAdapters }: Declaration,
-): Pick<GoldenCase, "given" | "settings"> {
-  const model = modelConfigOf(goldenPath(settings.base));
-  const given = [2, 3].map((rank) => randomAdapter(model, { lora: { rank, targetModules: ["o_proj"] } }));
-  const method = { ...usualMethod(kind), [givesAdapters!]: given.map((_, index) => ({ uri: String(index) })) };
-  return { given, settings: { ...settings, method, steps, learningRate: 1e-2 } };
 }
 
 for (const [family, targetModules] of [

@@ -122,6 +122,22 @@ export const exportEntry = ruled(
 });
 export type ExportEntry = z.infer<typeof exportEntry>;
 
+/** The reason of a failure when no GGUF file can hold a model. */
+export const ggufRefusalReason = "GgufImpossible";
+
+/** Characters of such a failure's message that prepare reports. */
+export const longestGgufRefusal = 320;
+
+/** The first export that no training on this base model can have, as prepare found; undefined if all are possible. */
+export function impossibleExport(
+  entries: readonly ExportEntry[],
+  { ggufRefusal }: { readonly ggufRefusal?: string | undefined },
+): string | undefined {
+  const entry = entries.find(({ gguf }) => gguf !== undefined);
+  if (entry === undefined || ggufRefusal === undefined) return undefined;
+  return `adapter.exports, ${entry.name}: ${ggufRefusal}; or remove this export`;
+}
+
 /** The format of an entry. */
 export function exportKindOf(entry: ExportEntry): ExportKind {
   const kind = exportKinds.find((one) => entry[one] !== undefined);

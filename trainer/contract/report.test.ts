@@ -34,6 +34,7 @@ const largest: Envelope = {
     },
     baseDataType: "BF16",
     baseBytes: Number.MAX_SAFE_INTEGER,
+    ggufRefusal: "x".repeat(320),
     dataset: {
       examples: Number.MAX_SAFE_INTEGER,
       validationExamples: Number.MAX_SAFE_INTEGER,

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { digest } from "./digest.ts";
+import { longestGgufRefusal } from "./exports.ts";
 import { modelConfig } from "./model.ts";
 import { furtherMetric, type TaskMetricName } from "./taskMetrics.ts";
 
@@ -37,6 +38,8 @@ export const prepareFigures = z.object({
       unquantized: z.array(text(96)).max(mostUnquantized).optional(),
     })
     .optional(),
+  /** Why no GGUF file can hold this model. */
+  ggufRefusal: text(longestGgufRefusal).optional(),
   dataset: z.object({
     examples: count,
     validationExamples: count,

@@ -21,6 +21,8 @@ export interface ReadBack {
   readonly model: ModelToRun;
   /** The tokenizer that belongs to it. */
   codec(): Promise<Codec>;
+  /** Removes files that only the comparison needs. */
+  close?(): Promise<void>;
 }
 
 export interface ExportFormat {

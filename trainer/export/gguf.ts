@@ -3,12 +3,13 @@ import type { GgufSettings, Quantization } from "../contract/exports.ts";
 import { interleaved } from "../formats/coded.ts";
 import { encodeGgufHeader, type GgufTensor, type GgufValue, ggufPadding, readGgufHeader } from "../formats/gguf.ts";
 import { encodeBlocks } from "../formats/ggufTypes.ts";
-import { isLicence, type PlacedTensor } from "../formats/huggingFace.ts";
+import { isLicence } from "../formats/huggingFace.ts";
 import { localListed } from "../stores/directory.ts";
 import { mergeTensor } from "../weights/merge.ts";
 import type { ExportFormat } from "./format.ts";
 import { mixes, typeOf } from "./ggufMixes.ts";
 import { configIn, type GgufName, ggufFamily, ggufName, modelMetadata, ropeDivisors, ropeTensor } from "./ggufModel.ts";
+import { type CodedTensor, decodedTensors } from "./ggufReader.ts";
 import { tokenizerMetadata } from "./ggufTokenizer.ts";
 import { mergedWith } from "./merged.ts";
 import { roundedTo } from "./rounded.ts";
@@ -49,28 +50,22 @@ export const ggufFormat = ({ quantization }: GgufSettings): ExportFormat => ({
     const { metadata, tensors } = await readGgufHeader(size, (start, end) => read({ start, end }));
     const own = await base.model.config();
     const names = new Map(base.tensors.map((tensor) => [ggufName(tensor.name, own).name, tensor.name]));
-    const table = new Map<string, PlacedTensor>();
-    for (const { name: written, type, shape, start, end } of tensors) {
+    const coded = tensors.flatMap(({ name: written, type, shape, start, end }): CodedTensor[] => {
       const original = names.get(written);
-      if (original === undefined) continue;
+      if (original === undefined) return [];
       const { name: _, ...change } = ggufName(original, own);
-      const coding = { kind: "gguf", type, ...change } as const;
-      table.set(original, { name: original, dtype: "F32", shape, start, end, file: name, coding });
-    }
-    const localFile = async () => {
-      const path = await store.localFile(local);
-      if (path === undefined) throw new Error(`${local} is no local file`);
-      return path;
-    };
-    const plain = await plainModel(base.model);
+      return [{ name: original, shape, start, end, type, ...change }];
+    });
+    const decoded = await decodedTensors(stores, coded, read);
     return {
       model: {
-        ...plain,
+        ...(await plainModel(base.model)),
         model: configIn(metadata, own),
-        tensors: { table, localFile, read: (_, range) => read(range) },
+        tensors: decoded.tensors,
         storage: { dense: "F32", linear: "F32", doubleQuantization: false },
       },
       codec: () => base.model.codec(),
+      close: decoded.remove,
     };
   },
 });

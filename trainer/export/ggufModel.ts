@@ -4,6 +4,7 @@
  * llama.cpp rotates pairs of neighbours in the architecture `llama`, where transformers rotates the halves of a head, so the rows
  * of q and k are interleaved (`formats/coded.ts`).
  */
+import { ggufRefusalReason } from "../contract/exports.ts";
 import { invalid } from "../contract/failure.ts";
 import type { Family } from "../contract/families.ts";
 import type { ModelConfig } from "../contract/model.ts";
@@ -11,7 +12,7 @@ import type { RopeScaling } from "../contract/rope.ts";
 import type { GgufMetadata, GgufValue } from "../formats/gguf.ts";
 import { frequencyDivisors } from "../models/rope.ts";
 
-export const refused = (why: string) => invalid("GgufImpossible", `gguf: ${why}`);
+export const refused = (why: string) => invalid(ggufRefusalReason, `gguf: ${why}`);
 
 /** The fix for a model that only llama.cpp's own converter knows. */
 export const convertInstead = "export merged, and convert that with llama.cpp's convert_hf_to_gguf.py";

@@ -153,7 +153,7 @@ const wrong: readonly { name: string; file: object; message: RegExp }[] = [
     name: "another split",
     file: { ...gpt2.tokenizer, ...stages({ type: "Digits", individual_digits: false }, byteLevel(true)) },
     message:
-      /pre_tokenizer of tokenizer\.json \(.*Digits.*\) is none that llama\.cpp is known to have \(gpt-2, .*\): export merged, and serve/,
+      /pre_tokenizer of tokenizer\.json \(.*Digits.*\) has no equivalent in llama\.cpp \(its pre-tokenizers: gpt-2, .*\): export merged, and serve/,
   },
   {
     name: "a space before each text",
@@ -163,7 +163,7 @@ const wrong: readonly { name: string; file: object; message: RegExp }[] = [
   {
     name: "a normalizer",
     file: { ...gpt2.tokenizer, normalizer: { type: "Lowercase" } },
-    message: /has the normalizer Lowercase, which llama\.cpp has not/,
+    message: /has the normalizer Lowercase, which llama\.cpp does not apply/,
   },
   {
     name: "merges that llama.cpp would add to",

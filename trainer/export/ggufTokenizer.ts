@@ -117,7 +117,7 @@ const preTokenizers: readonly { name: string; stages: readonly object[]; ignores
 function byteLevelKind(file: TokenizerFile, { merges }: Vocabulary): [string, GgufValue][] {
   // llama.cpp does not normalise. Texts in NFC, as keyboards and the web write them, stay the same.
   if (file.normalizer && file.normalizer.type !== "NFC")
-    throw refused(`tokenizer.json has the normalizer ${file.normalizer.type}, which llama.cpp has not: ${fix}`);
+    throw refused(`tokenizer.json has the normalizer ${file.normalizer.type}, which llama.cpp does not apply: ${fix}`);
   const stages = stagesOf(file.pre_tokenizer);
   const found = preTokenizers.find(
     (one) => isDeepStrictEqual(one.stages, stages) && (one.ignoresMerges ?? false) === file.model.ignore_merges,
@@ -125,8 +125,8 @@ function byteLevelKind(file: TokenizerFile, { merges }: Vocabulary): [string, Gg
   if (!found) {
     const names = preTokenizers.map(({ name }) => name).join(", ");
     throw refused(
-      `the pre_tokenizer of tokenizer.json (${JSON.stringify(file.pre_tokenizer ?? null).slice(0, 200)}) is none that ` +
-        `llama.cpp is known to have (${names}): ${fix}`,
+      `the pre_tokenizer of tokenizer.json (${JSON.stringify(file.pre_tokenizer ?? null).slice(0, 80)}) has no equivalent ` +
+        `in llama.cpp (its pre-tokenizers: ${names}): ${fix}`,
     );
   }
   return [

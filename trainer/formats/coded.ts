@@ -8,8 +8,6 @@ import { decodeBlocks, type GgufType } from "./ggufTypes.ts";
 /** How a tensor is stored. */
 export type Coding =
   | { readonly kind: "transposed" }
-  /** `heads`: the rows of each head are interleaved. `offset`: was added to the numbers. Decoded to F32. */
-  | { readonly kind: "gguf"; readonly type: GgufType; readonly heads?: number; readonly offset?: number }
   /** `scales`: the bytes of the exponents, one for each 32 numbers. */
   | {
       readonly kind: "mxfp4";
@@ -19,6 +17,13 @@ export type Coding =
 /** Numbers that share an exponent, and their bytes. */
 export const mxfp4Block = 32;
 export const mxfp4BlockBytes = mxfp4Block / 2;
+
+/** A tensor of GGUF. `heads`: the rows of each head are interleaved. `offset`: was added to the numbers. */
+export interface GgufCoding {
+  readonly type: GgufType;
+  readonly heads?: number;
+  readonly offset?: number;
+}
 
 /** The bytes of the transposed matrix. rows, columns: of the given one. */
 export function transposed(bytes: Uint8Array, rows: number, columns: number): Uint8Array {
@@ -57,11 +62,7 @@ export function interleaved(values: Float32Array, rows: number, heads: number, i
 }
 
 /** The numbers of a GGUF tensor with `rows` rows. */
-export function decodeGguf(
-  bytes: Uint8Array,
-  rows: number,
-  { type, heads, offset }: Coding & { kind: "gguf" },
-): Float32Array {
+export function decodeGguf(bytes: Uint8Array, rows: number, { type, heads, offset }: GgufCoding): Float32Array {
   const stored = decodeBlocks(type, bytes);
   const values = offset === undefined ? stored : stored.map((value) => value - offset);
   return heads === undefined ? values : interleaved(values, rows, heads, true);

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { corrupt, invalid, messageOf } from "../contract/failure.ts";
 import { fileFault } from "../contract/jsonFault.ts";
 import { errorText } from "../contract/plainIssue.ts";
-import { type Coding, decodeGguf, dequantizeMxfp4, transposed } from "./coded.ts";
+import { type Coding, dequantizeMxfp4, transposed } from "./coded.ts";
 import {
   readSafetensorsHeader,
   SafetensorsError,
@@ -116,10 +116,6 @@ export async function contentOf(files: Pick<ModelFiles, "read">, tensor: PlacedT
   const { coding, shape } = tensor;
   const [rows = 0, columns = 0] = shape;
   if (coding?.kind === "transposed") return transposed(bytes, columns, rows);
-  if (coding?.kind === "gguf") {
-    const values = decodeGguf(bytes, rows, coding);
-    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  }
   if (coding?.kind === "mxfp4") {
     const scales = await files.read(coding.scales.file, coding.scales);
     try {

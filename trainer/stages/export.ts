@@ -116,7 +116,7 @@ class Export {
       throwIfStopped: () => throwIfStopped(signal),
     });
     const readBack = await this.#format.readBack(stores, writer.temporaryUri, writer.files, source);
-    const verified = await this.#verify(source, readBack);
+    const verified = await this.#verify(source, readBack).finally(() => readBack.close?.());
     const { comparison, prompts } = verified;
     await writer.write("README.md", Buffer.from(await this.#card(source, verified, writer.files)));
     const { runHash, adapterDigest, baseDigest } = this.#file;

@@ -16,6 +16,7 @@ import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
 import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/packed/manifests.ts";
 import { SeenTexts } from "../data/packed/splits.ts";
+import { ggufRefusal } from "../export/ggufRefusal.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progress/progressReporter.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
@@ -134,6 +135,7 @@ class Preparation {
     const storage = await model.storage();
     const quantized = (await this.#quantized(original, storage)) ?? storedIn(storage, bytes);
     const texts = await model.codecTexts();
+    const refusal = await ggufRefusal(config, texts);
     const seen = new SeenTexts();
     const dataset = await this.#dataset(texts, config.vocabSize, seen);
     const questions = await this.#questions(texts, config.contextLength, seen);
@@ -148,6 +150,7 @@ class Preparation {
       baseDataType: quantized?.dense ?? storage.dense,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),
+      ...(refusal !== undefined && { ggufRefusal: refusal }),
       dataset: {
         ...dataset.counts,
         testExamples: questions?.manifest.questions.length ?? 0,

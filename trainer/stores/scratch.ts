@@ -3,6 +3,7 @@
  * directory that this process removes at its end. A fetched file is written under a hidden name, and renamed once its
  * digest is checked.
  */
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -25,11 +26,22 @@ export class Scratch {
   async keep(digest: string, content: () => AsyncIterable<Uint8Array>, wrong: () => Error): Promise<string> {
     const file = path.join(this.#ownDirectory(), digest.slice("sha256:".length));
     if ((await this.#store.stat(file)) && (await digestIs(digest, this.#store.stream(file)))) return file;
-    await this.#store.write(file, compared(content(), digest, wrong)).catch((error: unknown) => {
+    await this.#write(file, compared(content(), digest, wrong));
+    return file;
+  }
+
+  /** Writes a file that only this process uses, and returns its path; the caller removes it. */
+  async own(content: AsyncIterable<Uint8Array>): Promise<string> {
+    const file = path.join(this.#ownDirectory(), `own-${randomUUID()}`);
+    await this.#write(file, content);
+    return file;
+  }
+
+  async #write(file: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#store.write(file, content).catch((error: unknown) => {
       const isFull = error instanceof Error && "code" in error && error.code === "ENOSPC";
       throw isFull ? full(path.dirname(file), error) : error;
     });
-    return file;
   }
 
   #ownDirectory(): string {
@@ -46,6 +58,6 @@ const full = (directory: string, cause: Error) =>
   new StageFailure(
     exitCode.storeUnreachable,
     "StoreFull",
-    `${directory}: the local space for fetched files is full; use more space (a node with a larger disk; outside a cluster, set $LUTHIER_SCRATCH)`,
+    `${directory}: the local space for files that are mapped is full; use more space (a node with a larger disk; outside a cluster, set $LUTHIER_SCRATCH)`,
     { cause },
   );
