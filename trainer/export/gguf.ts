@@ -1,14 +1,21 @@
 /** Base and adapter as one GGUF file, for llama.cpp and programs that are built on it, with the base's licence files. */
 import type { GgufSettings, Quantization } from "../contract/exports.ts";
 import { interleaved } from "../formats/coded.ts";
-import { encodeGgufHeader, type GgufTensor, type GgufValue, ggufPadding, readGgufHeader } from "../formats/gguf.ts";
-import { encodeBlocks } from "../formats/ggufTypes.ts";
+import {
+  encodeGgufHeader,
+  type GgufTensor,
+  type GgufValue,
+  ggufBytes,
+  ggufPadding,
+  readGgufHeader,
+} from "../formats/gguf.ts";
+import { encodeBlocks, type GgufType } from "../formats/ggufTypes.ts";
 import { isLicence } from "../formats/huggingFace.ts";
 import { localListed } from "../stores/directory.ts";
 import { mergeTensor } from "../weights/merge.ts";
 import type { ExportFormat } from "./format.ts";
 import { mixes, typeOf } from "./ggufMixes.ts";
-import { configIn, type GgufName, ggufFamily, ggufName, modelMetadata, ropeDivisors, ropeTensor } from "./ggufModel.ts";
+import { configIn, type GgufName, ggufFamily, ggufName, modelMetadata, ropeTensors } from "./ggufModel.ts";
 import { type CodedTensor, decodedTensors } from "./ggufReader.ts";
 import { tokenizerMetadata } from "./ggufTokenizer.ts";
 import { mergedWith } from "./merged.ts";
@@ -29,9 +36,11 @@ export const ggufFormat = ({ quantization }: GgufSettings): ExportFormat => ({
     async function* bytes() {
       yield encodeGgufHeader(metadata, tensors);
       for (const [index, tensor] of tensors.entries()) {
-        for (const piece of blocksOf(tensor, await tensor.values())) {
-          throwIfStopped();
-          yield piece;
+        for (const part of tensor.parts) {
+          for (const piece of blocksOf(part, tensor.type, await part.values())) {
+            throwIfStopped();
+            yield piece;
+          }
         }
         yield ggufPadding(tensor);
         onTensor(index + 1, tensors.length);
@@ -49,12 +58,14 @@ export const ggufFormat = ({ quantization }: GgufSettings): ExportFormat => ({
     const { bytes: size = 0 } = (await store.stat(local)) ?? {};
     const { metadata, tensors } = await readGgufHeader(size, (start, end) => read({ start, end }));
     const own = await base.model.config();
-    const names = new Map(base.tensors.map((tensor) => [ggufName(tensor.name, own).name, tensor.name]));
-    const coded = tensors.flatMap(({ name: written, type, shape, start, end }): CodedTensor[] => {
-      const original = names.get(written);
-      if (original === undefined) return [];
-      const { name: _, ...change } = ggufName(original, own);
-      return [{ name: original, shape, start, end, type, ...change }];
+    const placed = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+    const coded = base.tensors.map(({ name: original, shape }): CodedTensor => {
+      const { name: written, expert = 0, ...change } = ggufName(original, own);
+      const found = placed.get(written);
+      if (!found) throw new Error(`the GGUF file that was just written has no ${written}`);
+      const bytes = ggufBytes({ name: written, type: found.type, shape });
+      const start = found.start + expert * bytes;
+      return { name: original, shape, start, end: start + bytes, type: found.type, ...change };
     });
     const decoded = await decodedTensors(stores, coded, read);
     return {
@@ -81,10 +92,16 @@ async function metadataOf({ base }: ExportSource, quantization: Quantization): P
   ];
 }
 
-interface WrittenTensor extends GgufTensor, GgufName {
-  readonly name: string;
+/** A tensor of the base in the file, or one of the rotary embedding. */
+interface Part extends GgufName {
+  readonly shape: readonly number[];
   /** The merged values, in the order of the base. */
   values(): Promise<Float32Array>;
+}
+
+interface WrittenTensor extends GgufTensor {
+  /** Its matrices one after another: one, or that of each expert. */
+  readonly parts: readonly Part[];
 }
 
 async function tensorsOf(
@@ -93,24 +110,30 @@ async function tensorsOf(
 ): Promise<WrittenTensor[]> {
   const config = await base.model.config();
   ggufFamily(config);
-  const tensors = base.tensors.map((tensor) => {
-    const written = ggufName(tensor.name, config);
-    return {
-      ...written,
+  const parts = base.tensors.map(
+    (tensor): Part => ({
+      ...ggufName(tensor.name, config),
       shape: tensor.shape,
-      type: typeOf(quantization, written.name, tensor.shape, config),
       values: async () => mergeTensor(tensor, await base.values(tensor), method, adapter.tensors),
-    };
+    }),
+  );
+  const tensors = [...Map.groupBy(parts, ({ name }) => name)].map(([name, members]): WrittenTensor => {
+    const ordered = members.toSorted((a, b) => (a.expert ?? 0) - (b.expert ?? 0));
+    const { shape: own, expert } = ordered[0]!;
+    const shape = expert === undefined ? own : [ordered.length, ...own];
+    return { name, shape, type: typeOf(quantization, name, shape, config), parts: ordered };
   });
-  const divisors = ropeDivisors(config);
-  if (!divisors) return tensors;
-  return [...tensors, { name: ropeTensor, type: "F32", shape: [divisors.length], values: async () => divisors }];
+  const rotary = ropeTensors(config).map(({ name, values }): WrittenTensor => {
+    const shape = [values.length];
+    return { name, type: "F32", shape, parts: [{ name, shape, values: async () => values }] };
+  });
+  return [...tensors, ...rotary];
 }
 
 /** Numbers that are encoded at once, whole blocks of every type: a stop is noticed between two pieces. */
 const pieceElements = 1 << 18;
 
-function* blocksOf({ name, type, shape, heads, offset }: WrittenTensor, values: Float32Array): Iterable<Uint8Array> {
+function* blocksOf({ name, shape, heads, offset }: Part, type: GgufType, values: Float32Array): Iterable<Uint8Array> {
   const shifted = offset === undefined ? values : values.map((value) => value + offset);
   const rows = heads === undefined ? shifted : interleaved(shifted, shape[0]!, heads);
   for (let at = 0; at < rows.length; at += pieceElements) {

@@ -15,6 +15,10 @@ const rows: readonly [string, readonly number[], object, string][] = [
   ["blk.4.ffn_down.weight", [256, 512], {}, "Q6_K"],
   ["blk.13.ffn_down.weight", [256, 512], {}, "Q6_K"],
   ["blk.4.ffn_up.weight", [512, 256], {}, "Q4_K"],
+  ["blk.0.attn_qkv.weight", [512, 256], {}, "Q5_K"],
+  ["blk.0.ffn_gate_inp.weight", [8, 256], {}, "F32"],
+  ["blk.4.ffn_gate_exps.weight", [8, 256, 256], {}, "Q4_K"],
+  ["blk.4.ffn_down_exps.weight", [8, 256, 512], {}, "Q6_K"],
   ["blk.0.attn_q.weight", [256, 96], {}, "Q8_0"],
   ["blk.0.attn_q.weight", [256, 24], {}, "F16"],
 ];

@@ -31,7 +31,7 @@ interface GgufFamily {
   readonly hasWindow?: boolean;
   /** Scalings of the rotary embedding that it computes. */
   readonly scalings?: readonly RopeScaling["type"][];
-  /** The keys of this architecture alone. */
+  /** The keys of this architecture alone. Those of `wholeKeys` are whole numbers. */
   values?(config: ModelConfig): Readonly<Record<string, number | undefined>>;
   /** A part of the model that llama.cpp computes otherwise. */
   fault?(config: ModelConfig): string | undefined;
@@ -61,6 +61,20 @@ function areLayers(
   );
 }
 
+const wholeKeys: ReadonlySet<string> = new Set([
+  "attention.sliding_window",
+  "attention.temperature_length",
+  "expert_count",
+  "expert_used_count",
+  "expert_feed_forward_length",
+]);
+
+/** The experts of a model. */
+const expertValues = ({ experts }: ModelConfig) => ({
+  expert_count: experts?.count,
+  expert_used_count: experts?.chosen,
+});
+
 function gemmaFault(config: ModelConfig, pattern: number): string | undefined {
   const { attentionScale = 0, headDim, slidingWindow, slidingLayers } = config;
   if (Math.abs(attentionScale - headDim ** -0.5) > 1e-6) return "query_pre_attn_scalar that is not head_dim";
@@ -70,11 +84,42 @@ function gemmaFault(config: ModelConfig, pattern: number): string | undefined {
   return undefined;
 }
 
-const known: Partial<Readonly<Record<Family, GgufFamily>>> = {
+const known: Readonly<Record<Exclude<Family, "gpt_oss">, GgufFamily>> & { readonly gpt_oss?: undefined } = {
   llama,
   mistral: llama,
+  ministral: llama,
+  ministral3: {
+    ...llama,
+    architecture: "mistral3",
+    biases: false,
+    scalings: ["yarn"],
+    values: ({ queryScaling }) => ({
+      "attention.temperature_scale": queryScaling?.beta,
+      "attention.temperature_length": queryScaling?.originalContext,
+    }),
+    fault: ({ queryScaling, ropeScaling }) =>
+      ropeScaling?.type === "yarn" && ropeScaling.originalContext === queryScaling?.originalContext
+        ? undefined
+        : "rope_parameters without YaRN",
+  },
+  mixtral: { ...llama, biases: false, values: expertValues },
   qwen2: { architecture: "qwen2", scalings: ["yarn"] },
   qwen3: { architecture: "qwen3", scalings: ["yarn"] },
+  qwen3_moe: {
+    architecture: "qwen3moe",
+    scalings: ["yarn"],
+    values: (config) => ({ ...expertValues(config), expert_feed_forward_length: config.experts?.width }),
+    fault: ({ experts, normalizesExperts }) => {
+      if (experts?.denseLayers !== undefined) return "mlp_only_layers or decoder_sparse_step above 1";
+      return normalizesExperts ? undefined : "norm_topk_prob false";
+    },
+  },
+  phi3: {
+    architecture: "phi3",
+    scalings: ["longrope"],
+    fault: ({ heads, headDim, hiddenSize }) =>
+      heads * headDim === hiddenSize ? undefined : "heads that are together not as wide as hidden_size",
+  },
   smollm3: {
     architecture: "smollm3",
     interleaves: true,
@@ -124,8 +169,10 @@ const known: Partial<Readonly<Record<Family, GgufFamily>>> = {
 export function ggufFamily(config: ModelConfig): GgufFamily {
   const family = known[config.family];
   if (!family) {
-    const names = Object.keys(known).join(", ");
-    throw refused(`models of the family ${config.family} are not supported (supported: ${names}): ${convertInstead}`);
+    throw refused(
+      `models of the family ${config.family} are not supported, because llama.cpp rounds the bounds of YaRN's ramp ` +
+        `(truncate): ${otherProgram}`,
+    );
   }
   if ((config.attentionBias || config.mlpBias) && !family.biases) {
     throw refused(`llama.cpp computes no attention_bias for ${config.family}: ${otherProgram}`);
@@ -143,10 +190,48 @@ function ropeFault({ ropeScaling: scaling, family }: ModelConfig): string | unde
   if (scaling && !known[family]?.scalings?.includes(scaling.type))
     return `llama.cpp is not known to compute rope_type ${JSON.stringify(scaling.type)} for ${family}`;
   if (scaling?.type !== "yarn") return undefined;
-  const { factor, attentionFactor, betaFast, betaSlow, truncate } = scaling;
-  const usual = Math.abs(attentionFactor - (0.1 * Math.log(factor) + 1)) < 1e-6;
-  if (usual && betaFast === 32 && betaSlow === 1 && truncate) return undefined;
-  return "YaRN with its own attention_factor, beta_fast, beta_slow or truncate has no form in GGUF";
+  const { betaFast, betaSlow, truncate } = scaling;
+  if (betaFast === 32 && betaSlow === 1 && truncate) return undefined;
+  return "YaRN with its own beta_fast, beta_slow or truncate has no form in GGUF";
+}
+
+/** The factor of cosines and sines that llama.cpp takes for YaRN of this factor. */
+const yarnFactor = (factor: number) => 0.1 * Math.log(factor) + 1;
+
+/** The scaling of the rotary embedding; Llama 3's is a tensor alone. */
+function scalingValues(scaling: RopeScaling | undefined): [string, GgufValue][] {
+  const float = (key: string, value: number): [string, GgufValue] => [
+    `rope.scaling.${key}`,
+    { type: "float32", value },
+  ];
+  switch (scaling?.type) {
+    case undefined:
+    case "llama3":
+      return [];
+    case "linear":
+      return [["rope.scaling.type", { type: "string", value: scaling.type }], float("factor", scaling.factor)];
+    case "yarn":
+      return [
+        ["rope.scaling.type", { type: "string", value: scaling.type }],
+        float("factor", scaling.factor),
+        float("attn_factor", scaling.attentionFactor / yarnFactor(scaling.factor)),
+        ["rope.scaling.original_context_length", { type: "uint32", value: scaling.originalContext }],
+      ];
+    case "longrope":
+      return [
+        float("attn_factor", scaling.attentionFactor),
+        ["rope.scaling.original_context_length", { type: "uint32", value: scaling.originalContext }],
+      ];
+  }
+}
+
+/** The longest text that llama.cpp computes as the model does. */
+function contextOf({ contextLength, slidingWindow, ropeScaling }: ModelConfig, hasWindow: boolean): number {
+  // Most architectures have no windows in llama.cpp. Up to the window's length they change nothing.
+  const window = hasWindow ? undefined : slidingWindow;
+  // llama.cpp chooses between LongRoPE's factors by the length of its context, the model by that of the text.
+  const original = ropeScaling?.type === "longrope" ? ropeScaling.originalContext : undefined;
+  return Math.min(contextLength, window ?? contextLength, original ?? contextLength);
 }
 
 /** Whole numbers and real ones of config.json by their keys below the architecture. */
@@ -158,7 +243,6 @@ const wholeNumbers = {
   "attention.head_count_kv": "kvHeads",
   "attention.key_length": "headDim",
   "attention.value_length": "headDim",
-  "rope.dimension_count": "headDim",
 } as const satisfies Record<string, keyof ModelConfig>;
 const realNumbers = {
   "attention.layer_norm_rms_epsilon": "rmsNormEps",
@@ -169,34 +253,23 @@ const realNumbers = {
 export function modelMetadata(config: ModelConfig): [string, GgufValue][] {
   const { architecture, hasWindow, values } = ggufFamily(config);
   const own = (key: string, value: GgufValue): [string, GgufValue] => [`${architecture}.${key}`, value];
-  const { contextLength, slidingWindow = contextLength, vocabSize, ropeScaling: scaling } = config;
   const further = Object.entries(values?.(config) ?? {}).flatMap(([key, value]) =>
-    value === undefined ? [] : [own(key, { type: key === "attention.sliding_window" ? "uint32" : "float32", value })],
+    value === undefined ? [] : [own(key, { type: wholeKeys.has(key) ? "uint32" : "float32", value })],
   );
-  const isNamed = scaling?.type === "linear" || scaling?.type === "yarn";
   return [
     ["general.architecture", { type: "string", value: architecture }],
     ["general.type", { type: "string", value: "model" }],
     ...Object.entries(wholeNumbers).map(([key, field]) => own(key, { type: "uint32", value: config[field] })),
     ...Object.entries(realNumbers).map(([key, field]) => own(key, { type: "float32", value: config[field] })),
-    own("vocab_size", { type: "uint32", value: vocabSize }),
-    // Most architectures have no windows in llama.cpp. Up to the window's length they change nothing.
-    own("context_length", {
-      type: "uint32",
-      value: hasWindow ? contextLength : Math.min(contextLength, slidingWindow),
-    }),
+    own(rotaryKey, { type: "uint32", value: config.rotaryWidth ?? config.headDim }),
+    own("vocab_size", { type: "uint32", value: config.vocabSize }),
+    own("context_length", { type: "uint32", value: contextOf(config, hasWindow ?? false) }),
     ...further,
-    ...(isNamed
-      ? [
-          own("rope.scaling.type", { type: "string", value: scaling.type }),
-          own("rope.scaling.factor", { type: "float32", value: scaling.factor }),
-        ]
-      : []),
-    ...(scaling?.type === "yarn"
-      ? [own("rope.scaling.original_context_length", { type: "uint32", value: scaling.originalContext })]
-      : []),
+    ...scalingValues(config.ropeScaling).map(([key, value]) => own(key, value)),
   ];
 }
+
+const rotaryKey = "rope.dimension_count";
 
 /** The configuration with the numbers that are in the metadata. Throws a failure for one that is missing. */
 export function configIn(metadata: GgufMetadata, config: ModelConfig): ModelConfig {
@@ -207,13 +280,24 @@ export function configIn(metadata: GgufMetadata, config: ModelConfig): ModelConf
     throw new Error(`the GGUF file that was just written has no ${architecture}.${key}`);
   };
   const fields = Object.entries({ ...wholeNumbers, ...realNumbers }).map(([key, field]) => [field, numberOf(key)]);
-  return { ...config, ...Object.fromEntries(fields), vocabSize: numberOf("vocab_size") };
+  return {
+    ...config,
+    ...Object.fromEntries(fields),
+    vocabSize: numberOf("vocab_size"),
+    ...(config.rotaryWidth !== undefined && { rotaryWidth: numberOf(rotaryKey) }),
+  };
 }
 
-/** Llama 3's scaling of the rotary frequencies is a tensor of divisors. */
-export const ropeTensor = "rope_freqs.weight";
-export const ropeDivisors = (config: ModelConfig): Float32Array | undefined =>
-  config.ropeScaling?.type === "llama3" ? frequencyDivisors(config) : undefined;
+/** Divisors of the rotary frequencies: Llama 3's, or LongRoPE's for texts up to the original context and for longer ones. */
+export function ropeTensors(config: ModelConfig): { readonly name: string; readonly values: Float32Array }[] {
+  const { ropeScaling: scaling } = config;
+  if (scaling?.type === "llama3") return [{ name: "rope_freqs.weight", values: frequencyDivisors(config) }];
+  if (scaling?.type !== "longrope") return [];
+  return [
+    { name: "rope_factors_long.weight", values: Float32Array.from(scaling.longFactor) },
+    { name: "rope_factors_short.weight", values: Float32Array.from(scaling.shortFactor) },
+  ];
+}
 
 const outside: Readonly<Record<string, string>> = {
   "model.embed_tokens": "token_embd",
@@ -232,6 +316,12 @@ const inBlock: Readonly<Record<string, string>> = {
   "mlp.gate_proj": "ffn_gate",
   "mlp.up_proj": "ffn_up",
   "mlp.down_proj": "ffn_down",
+  "self_attn.qkv_proj": "attn_qkv",
+  "mlp.gate_up_proj": "ffn_up",
+  "mlp.gate": "ffn_gate_inp",
+  "mlp.experts.gate_proj": "ffn_gate_exps",
+  "mlp.experts.up_proj": "ffn_up_exps",
+  "mlp.experts.down_proj": "ffn_down_exps",
 };
 
 export interface GgufName {
@@ -240,12 +330,16 @@ export interface GgufName {
   readonly heads?: number;
   /** The number that is added to its numbers. */
   readonly offset?: number;
+  /** The tensor in the file holds the matrices of all experts; this is the one of so many before it. */
+  readonly expert?: number;
 }
 
 /** The name of a tensor in the file. Throws if it has none. */
 export function ggufName(name: string, config: ModelConfig): GgufName {
   const [, module = "", part] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
-  const [, layer, inner = ""] = /^model\.layers\.(\d+)\.(.*)$/.exec(module) ?? [];
+  const [, layer, path = ""] = /^model\.layers\.(\d+)\.(.*)$/.exec(module) ?? [];
+  const [, expert] = /\.experts\.(\d+)\./.exec(path) ?? [];
+  const inner = path.replace(/\.experts\.\d+\./, ".experts.");
   const { names = {}, interleaves, normOffset } = ggufFamily(config);
   const found = layer === undefined ? outside[module] : (names[inner] ?? inBlock[inner]);
   if (found === undefined) throw refused(`the tensor ${name} has no name in llama.cpp: ${convertInstead}`);
@@ -255,5 +349,6 @@ export function ggufName(name: string, config: ModelConfig): GgufName {
     name: written,
     ...(interleaves && heads !== undefined && { heads }),
     ...(normOffset !== undefined && found.endsWith("norm") && { offset: normOffset }),
+    ...(expert !== undefined && { expert: Number(expert) }),
   };
 }
