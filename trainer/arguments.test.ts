@@ -9,6 +9,7 @@ test("arguments are read with their defaults", () => {
     runFile: "run.yaml",
     claims: new Map(),
     threads: 0,
+    gpu: undefined,
     memory: undefined,
     metricsPort: undefined,
     terminationLog: undefined,
@@ -35,6 +36,8 @@ test("arguments are read with their defaults", () => {
     ]),
   );
   assert.deepEqual([read?.stage, read?.threads, read?.metricsPort], ["Prepare", 3, 9]);
+  const gpuOf = (...argv: string[]) => readArguments(["train", "--run-file", "f", "--device", "cuda", ...argv])?.gpu;
+  assert.deepEqual([gpuOf(), gpuOf("--gpu-class", "NVIDIA-L4")], [{ product: undefined }, { product: "NVIDIA-L4" }]);
   assert.equal(readArguments(["--help"]), undefined);
 });
 
@@ -48,6 +51,8 @@ const wrong: [string[], RegExp][] = [
   [["train", "--run-file", "f", "--claim", "a="], /--claim a=: must be NAME=DIRECTORY/],
   [["train", "--run-file", "f", "--threads", "many"], /--threads many/],
   [["train", "--run-file", "f", "--metrics-port", "65536"], /--metrics-port 65536/],
+  [["train", "--run-file", "f", "--device", "gpu"], /--device gpu: must be cpu or cuda/],
+  [["train", "--run-file", "f", "--gpu-class", "NVIDIA-L4"], /--gpu-class needs --device cuda/],
   [["train", "--run-file", "f", "--fast"], /--fast/],
 ];
 

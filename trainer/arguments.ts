@@ -9,7 +9,9 @@ export const help = `Usage: trainer/main.ts (prepare | check | train | export) -
   --run-file FILE          what to do (contract/runFile.ts), as YAML or JSON
   --claim NAME=DIRECTORY   where pvc://NAME lies; else $LUTHIER_CLAIMS/NAME, else /luthier/claims/NAME
   --threads N              worker threads; 0, the default, takes the cores granted
-  --memory BYTES           plan with at most this much memory; else what this process may use
+  --device cpu|cuda        where a training runs: cpu, the default, or cuda, the GPU of this process
+  --gpu-class PRODUCT      with --device cuda: the product that the GPU must be, such as NVIDIA-L4
+  --memory BYTES           plan with at most this much memory; else what this process, or its GPU, has
   --metrics-port N         serve Prometheus metrics on this port
   --termination-log FILE   where the envelope is written; else $TERMINATION_LOG, else /dev/termination-log if there is one
   --help
@@ -23,6 +25,8 @@ export interface Arguments {
   claims: ReadonlyMap<string, string>;
   /** 0: the cores granted. */
   threads: number;
+  /** The GPU that a training needs; undefined: it runs on the CPU. */
+  gpu: { readonly product: string | undefined } | undefined;
   /** Bytes that a training may plan with. */
   memory: number | undefined;
   metricsPort: number | undefined;
@@ -42,6 +46,7 @@ export function readArguments(argv: readonly string[]): Arguments | undefined {
     runFile: values["run-file"],
     claims: new Map((values.claim ?? []).map(readClaim)),
     threads: readNumber("--threads", values.threads, 1024) ?? 0,
+    gpu: gpuOf(values.device, values["gpu-class"]),
     memory: readNumber("--memory", values.memory, Number.MAX_SAFE_INTEGER),
     metricsPort: readNumber("--metrics-port", values["metrics-port"], 65535),
     terminationLog: values["termination-log"],
@@ -59,6 +64,8 @@ function parse(argv: readonly string[]) {
         "run-file": { type: "string" },
         claim: { type: "string", multiple: true },
         threads: { type: "string" },
+        device: { type: "string" },
+        "gpu-class": { type: "string" },
         memory: { type: "string" },
         "metrics-port": { type: "string" },
         "termination-log": { type: "string" },
@@ -68,6 +75,13 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw wrong(messageOf(error));
   }
+}
+
+function gpuOf(device = "cpu", product: string | undefined): Arguments["gpu"] {
+  if (device !== "cpu" && device !== "cuda") throw wrong(`--device ${device}: must be cpu or cuda`);
+  if (device === "cuda") return { product };
+  if (product !== undefined) throw wrong("--gpu-class needs --device cuda");
+  return undefined;
 }
 
 const isCommand = (word: string | undefined): word is keyof typeof stages =>

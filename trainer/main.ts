@@ -66,7 +66,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
       process.stdout.write(`${formatProgress(progress)}\n`);
       metrics?.observe(progress);
     };
-    const { claims, threads, memory } = args;
+    const { claims, threads, memory, gpu } = args;
     const stores = new Stores({ claims, locations: file.locations ?? [], log });
     return await runStage(file, {
       stores,
@@ -75,6 +75,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
       signal,
       threads,
       ...(memory !== undefined && { memoryLimit: memory }),
+      ...(gpu && { gpu }),
     });
   } catch (error) {
     return failureOutcome(args.stage, error);

@@ -10,7 +10,7 @@ import { contentOf, type PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type DataType, type Initial } from "../graph/tensor.ts";
-import { addon, type Backend, type Decomposed, type Executor } from "../native/addon.ts";
+import { addon, type Backend, type Decomposed, type Executor, hasCause } from "../native/addon.ts";
 import { type BaseTensors, baseTensor, baseValues, readBaseRows, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
 import { initialValues, rowNorms } from "./initial.ts";
@@ -176,6 +176,8 @@ export class Engine {
     signal?.addEventListener("abort", cancel);
     try {
       return await this.#executor.run(handle);
+    } catch (error) {
+      throw hasCause(error, "OutOfDeviceMemory") ? outOfMemory(error) : error;
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
@@ -368,7 +370,9 @@ function createExecutor(compiled: Compiled, { threads, backend, poison }: Engine
       poison: poison ?? false,
     });
   } catch (error) {
-    if (!/memory/i.test(messageOf(error))) throw error;
-    throw new StageFailure(exitCode.outOfDeviceMemory, "OutOfMemory", messageOf(error));
+    if (hasCause(error, "NoUsableGpu") || !/memory/i.test(messageOf(error))) throw error;
+    throw outOfMemory(error);
   }
 }
+
+const outOfMemory = (error: unknown) => new StageFailure(exitCode.outOfDeviceMemory, "OutOfMemory", messageOf(error));

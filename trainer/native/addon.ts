@@ -58,6 +58,25 @@ export interface NativeInfo {
   numericsVersion: number;
 }
 
+/** GPU 0 of this process. */
+export interface GpuInfo {
+  name: string;
+  /** Such as 8.0. */
+  computeCapability: string;
+  /** The CUDA version that the driver supports, such as 13.0. */
+  driverVersion: string;
+  totalBytes: number;
+  freeBytes: number;
+  /** The most memory that was in use since the GPU was opened: what was held then, and this process's buffers. */
+  peakBytes: number;
+}
+
+/** The `code` of an error that the native part tells apart. */
+export type NativeCause = "NoUsableGpu" | "OutOfDeviceMemory";
+
+export const hasCause = (error: unknown, cause: NativeCause): boolean =>
+  error instanceof Error && "code" in error && error.code === cause;
+
 /** Σ values[k] · left[k]·right[k]ᵀ: left [rank, rows], right [rank, columns]. */
 export interface Decomposed {
   readonly values: Float64Array;
@@ -67,6 +86,8 @@ export interface Decomposed {
 
 export interface Addon {
   info(): NativeInfo;
+  /** Opens the GPU on the first call. Throws `NoUsableGpu`: no driver, no GPU, or none that runs the kernels. */
+  gpu(): GpuInfo;
   /** Quantises row-major values to NF4, bit-equal to bitsandbytes on a CPU (runtime/quantize.h). */
   quantizeNf4(values: Uint8Array, dtype: "F32" | "BF16", doubleQuantization: boolean): Nf4Matrix;
   /**

@@ -15,8 +15,10 @@ export interface StageContext {
   signal: AbortSignal;
   /** Worker threads of the executor; 0: one per granted core. */
   threads: number;
-  /** Bytes that a training may plan with, if fewer than this process may use. */
+  /** Bytes that a training may plan with, if fewer than this process, or its GPU, has. */
   memoryLimit?: number;
+  /** Train on this process's GPU, which must be of that product if one is named; absent: on the CPU. */
+  gpu?: { readonly product?: string | undefined };
 }
 
 /** Throws the failure of a stop on request once the signal is aborted. */

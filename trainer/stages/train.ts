@@ -11,8 +11,10 @@ import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine, type EngineMemory, type Parameters } from "../engine/engine.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import { evaluate } from "../generation/evaluation.ts";
+import type { Device } from "../graph/op.ts";
 import { type RopeTable, ropeTable } from "../models/rope.ts";
 import { addon } from "../native/addon.ts";
+import { productOf } from "../planning/gpus.ts";
 import type { Plan } from "../planning/plan.ts";
 import { ProgressReporter } from "../progress/progressReporter.ts";
 import { Objects } from "../stores/objects.ts";
@@ -30,6 +32,7 @@ import { storedFactors } from "../weights/storedFactors.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { figuresOf } from "./figures.ts";
+import { withMemoryTable } from "./gpuHere.ts";
 import { nameOfExample, readTrainInputs, type TrainInputs } from "./trainInputs.ts";
 import { planHere } from "./trainPlan.ts";
 
@@ -78,26 +81,25 @@ async function train(file: TrainFile, context: StageContext, run: string, epoch:
     const plan = await planHere(settings, inputs, file.artifactRoot, { ...context, threads });
     // Planning and reading leave more than the training will.
     releaseMemory();
-    const engine = new Engine(compile(plan.spec), { threads });
+    const opened = { file, context, run, progress, settings, epoch, inputs, plan, residentAtStart };
     try {
-      await engine.bind(inputs.tensors);
-      return await new Training({
-        file,
-        context,
-        run,
-        progress,
-        settings,
-        epoch,
-        inputs,
-        plan,
-        engine,
-        residentAtStart,
-      }).run();
-    } finally {
-      engine.close();
+      return await onEngine(opened, threads);
+    } catch (error) {
+      throw plan.spec.device === "cuda" ? withMemoryTable(error, plan) : error;
     }
   } finally {
     progress.close();
+  }
+}
+
+async function onEngine(opened: Omit<Opened, "engine">, threads: number): Promise<WrittenReport> {
+  const { plan, inputs } = opened;
+  const engine = new Engine(compile(plan.spec), { threads, backend: plan.spec.device });
+  try {
+    await engine.bind(inputs.tensors);
+    return await new Training({ ...opened, engine }).run();
+  } finally {
+    engine.close();
   }
 }
 
@@ -128,7 +130,7 @@ interface Opened {
 class Training {
   readonly #opened: Opened;
   readonly #rope: RopeTable;
-  readonly #target = addon().info();
+  readonly #target: Executed;
   readonly #checkpoints: Checkpoints;
   readonly #metrics: Metrics;
 
@@ -136,10 +138,11 @@ class Training {
     const { context, run, progress } = opened;
     const { model, rowTokens, generation } = opened.plan.spec;
     this.#opened = opened;
+    this.#target = executedOn(opened.plan.spec.device);
     const { positionOffset } = opened.engine.compiled;
     this.#rope = ropeTable(model, Math.max(rowTokens, generation?.capacity ?? 0), positionOffset);
     this.#checkpoints = new Checkpoints(context.stores, storeLayout.checkpoints(run));
-    this.#metrics = new Metrics(context.stores, storeLayout.metrics(run), progress);
+    this.#metrics = new Metrics(context.stores, storeLayout.metrics(run), progress, this.#target.peakBytes);
   }
 
   async run(): Promise<WrittenReport> {
@@ -156,9 +159,15 @@ class Training {
   }
 
   get #facts() {
-    const { numericsVersion, isa } = this.#target;
+    const { numericsVersion, machine } = this.#target;
     const { file, epoch, plan } = this.#opened;
-    return { runHash: file.runHash, writerEpoch: epoch.number, numericsVersion, isa, microRows: plan.microRows };
+    return {
+      runHash: file.runHash,
+      writerEpoch: epoch.number,
+      numericsVersion,
+      isa: machine,
+      microRows: plan.microRows,
+    };
   }
 
   /** The newest checkpoint's state, or the initial state. */
@@ -279,11 +288,11 @@ class Training {
       keep: settings.training.keep,
       evaluationAfter,
       adapter,
-      measuredPeakBytes: peakBytes(),
+      measuredPeakBytes: this.#target.peakBytes(),
       target: this.#target,
     });
     await epoch.check();
-    const report = await writeReport(context.stores, run, figures, this.#details(state, figures.measuredPeakBytes));
+    const report = await writeReport(context.stores, run, figures, this.#details(state, peakBytes()));
     progress.report({ ...saving, done: saving.total });
     return report;
   }
@@ -312,6 +321,28 @@ class Training {
 function measuredMemory(engine: EngineMemory, processPeakBytes: number) {
   const engineBytes = Object.values(engine).reduce((sum, bytes) => sum + bytes, 0);
   return { processPeakBytes, engine, besideEngine: Math.max(0, processPeakBytes - engineBytes) };
+}
+
+/** What executes the programs: bits are the same only for the same `machine`. */
+interface Executed {
+  readonly numericsVersion: number;
+  /** The kind of instructions, in short. */
+  readonly isa: string;
+  readonly machine: string;
+  /** The most memory so far: of the GPU, or of the process. */
+  peakBytes(): number;
+}
+
+function executedOn(device: Device): Executed {
+  const { numericsVersion, isa } = addon().info();
+  if (device === "cpu") return { numericsVersion, isa, machine: isa, peakBytes };
+  const { name, computeCapability, driverVersion } = addon().gpu();
+  return {
+    numericsVersion,
+    isa: `CUDA ${computeCapability}`,
+    machine: `CUDA ${computeCapability}, ${productOf(name)}, driver ${driverVersion}`,
+    peakBytes: () => addon().gpu().peakBytes,
+  };
 }
 
 const beginning: LoopState = {

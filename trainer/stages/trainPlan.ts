@@ -5,10 +5,12 @@ import type { EffectiveSettings } from "../contract/effective.ts";
 import { invalid, type StageFailure } from "../contract/failure.ts";
 import { remoteScheme } from "../contract/locations.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
+import { gpuOf, productOf } from "../planning/gpus.ts";
 import { sequencesOfExample } from "../planning/memory.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../planning/plan.ts";
-import { cpuTarget } from "../planning/target.ts";
+import { cpuTarget, gpuTarget } from "../planning/target.ts";
 import type { StageContext } from "./context.ts";
+import { gpuHere } from "./gpuHere.ts";
 import type { TrainInputs } from "./trainInputs.ts";
 
 /** Plans for the memory that this process may use. Throws a failure that names a change that would fit. */
@@ -16,9 +18,9 @@ export async function planHere(
   settings: EffectiveSettings,
   inputs: TrainInputs,
   artifactRoot: string,
-  { log, threads, memoryLimit = Number.POSITIVE_INFINITY }: Pick<StageContext, "log" | "threads" | "memoryLimit">,
+  context: Pick<StageContext, "log" | "threads" | "memoryLimit" | "gpu">,
 ): Promise<Plan> {
-  const availableBytes = Math.min(memoryLimit, memoryOfProcess());
+  const { target, availableBytes } = deviceOf(context);
   const { storage, train, validation, questions } = inputs;
   const planned = planOrFail({
     settings,
@@ -33,7 +35,7 @@ export async function planHere(
       testExamples: questions?.length ?? 0,
     },
     availableBytes,
-    target: cpuTarget(threads),
+    target,
     isRemote: remoteScheme(artifactRoot) !== undefined,
   });
   if (train.rowTokens !== planned.spec.rowTokens) {
@@ -55,9 +57,21 @@ export async function planHere(
       `the pinned data set holds ${hasPreferences ? "preferences" : "examples"}, but the run file has the objective ${settings.training.objective.type}`,
     );
   }
-  log(summary(planned, availableBytes));
-  if (!planned.fits) throw doesNotFit(planned, availableBytes);
+  const where = target.device === "cuda" ? ` on ${target.gpu.title}` : "";
+  context.log(`${summary(planned, availableBytes)}${where}`);
+  if (!planned.fits) throw doesNotFit(planned, availableBytes, where);
   return planned;
+}
+
+/** The device of the training and its memory. Throws a failure if it has no GPU, or another one. */
+function deviceOf({
+  threads,
+  gpu,
+  memoryLimit = Number.POSITIVE_INFINITY,
+}: Pick<StageContext, "threads" | "memoryLimit" | "gpu">): Pick<PlanInput, "target" | "availableBytes"> {
+  if (!gpu) return { target: cpuTarget(threads), availableBytes: Math.min(memoryLimit, memoryOfProcess()) };
+  const { name, totalBytes } = gpuHere(gpu.product);
+  return { target: gpuTarget(gpuOf(productOf(name), totalBytes)), availableBytes: Math.min(memoryLimit, totalBytes) };
 }
 
 /** The plan. Throws a failure when planning fails. */
@@ -78,11 +92,11 @@ function summary(planned: Plan, availableBytes: number): string {
   );
 }
 
-function doesNotFit({ predictedPeakBytes, nearestFit }: Plan, availableBytes: number): StageFailure {
+function doesNotFit({ predictedPeakBytes, nearestFit }: Plan, availableBytes: number, where: string): StageFailure {
   const way = nearestFit ? `; ${nearestFit.change} would fit` : "";
   return invalid(
     "DoesNotFit",
-    `the training needs ${formatBytes(predictedPeakBytes)}, but ${formatBytes(availableBytes)} are available${way}`,
+    `the training needs ${formatBytes(predictedPeakBytes)}, but ${formatBytes(availableBytes)} are available${where}${way}`,
   );
 }
 

@@ -5,7 +5,6 @@
 import { formatProgress, type Progress, parseProgress } from "../contract/progress.ts";
 import type { ProgressReporter } from "../progress/progressReporter.ts";
 import type { Stores } from "../stores/stores.ts";
-import { peakBytes } from "./peakMemory.ts";
 import { type EvalRewards, evalRewardsOf } from "./rewards.ts";
 import type { StepFigures } from "./step.ts";
 
@@ -32,16 +31,19 @@ export class Metrics {
   readonly #stores: Stores;
   readonly #uri: string;
   readonly #reporter: ProgressReporter;
+  readonly #peakBytes: () => number;
   #lines: Progress[] = [];
   /** The last step's line, even if it is not among the lines. */
   #latest: Progress | undefined;
   #recent: { tokens: number; seconds: number; at: number }[] = [];
   #validation: ValidationFigures = {};
 
-  constructor(stores: Stores, uri: string, reporter: ProgressReporter) {
+  /** `peakBytes`: the most memory so far, of the process or of the GPU that trains. */
+  constructor(stores: Stores, uri: string, reporter: ProgressReporter, peakBytes: () => number) {
     this.#stores = stores;
     this.#uri = uri;
     this.#reporter = reporter;
+    this.#peakBytes = peakBytes;
   }
 
   /** Reads an earlier attempt's lines up to `step`. */
@@ -109,7 +111,7 @@ export class Metrics {
       learningRate: figures.learningRate,
       tokensPerSecond: tokens / seconds,
       gradNorm: figures.gradNorm,
-      peakBytes: peakBytes(),
+      peakBytes: this.#peakBytes(),
       lastCheckpoint,
       ...(this.#recent.length > 1 && { estimatedSecondsLeft: (steps - step) * this.#secondsAStep() }),
     };

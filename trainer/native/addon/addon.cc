@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "../cuda/gpu.h"
 #include "../runtime/cores.h"
 #include "../runtime/error.h"
 #include "../runtime/executor.h"
 #include "../runtime/quantize.h"
 #include "decomposition.h"
 #include "driver.h"
+#include "javaScriptError.h"
 
 namespace luthier {
 namespace {
@@ -29,7 +31,7 @@ auto guarded(Napi::Env env, Action action) -> decltype(action()) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Napi::Error::New(env, error.what());
+    throw javaScriptError(env, error.what(), causeOf(error));
   }
 }
 
@@ -151,7 +153,7 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
     } catch (const Napi::Error& error) {
       return rejected(info.Env(), error);
     } catch (const std::exception& error) {
-      return rejected(info.Env(), Napi::Error::New(info.Env(), error.what()));
+      return rejected(info.Env(), javaScriptError(info.Env(), error.what(), causeOf(error)));
     }
   }
 
@@ -200,6 +202,23 @@ Napi::Value info(const Napi::CallbackInfo& call) {
     object.Set("isa", isaName(chooseIsa()));
     object.Set("cores", grantedCores());
     object.Set("numericsVersion", numericsVersion);
+    return object;
+  });
+}
+
+// Opens the GPU on the first call.
+Napi::Value gpu(const Napi::CallbackInfo& call) {
+  return guarded(call.Env(), [&]() -> Napi::Value {
+    const cuda::Gpu& opened = cuda::Gpu::opened();
+    const auto& [name, computeCapability, driverVersion] = opened.facts();
+    const cuda::GpuMemory memory = opened.memory();
+    auto object = Napi::Object::New(call.Env());
+    object.Set("name", name);
+    object.Set("computeCapability", computeCapability);
+    object.Set("driverVersion", driverVersion);
+    object.Set("totalBytes", static_cast<double>(memory.total));
+    object.Set("freeBytes", static_cast<double>(memory.free));
+    object.Set("peakBytes", static_cast<double>(memory.peak));
     return object;
   });
 }
@@ -273,6 +292,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   data->executor = Napi::Persistent(ExecutorObject::define(env));
   env.SetInstanceData(data.release());  // Node deletes it with the environment
   exports.Set("info", Napi::Function::New(env, info, "info"));
+  exports.Set("gpu", Napi::Function::New(env, gpu, "gpu"));
   exports.Set("quantizeNf4", Napi::Function::New(env, quantize, "quantizeNf4"));
   exports.Set("decompose", Napi::Function::New(env, decompose, "decompose"));
   exports.Set("mapFile", Napi::Function::New(env, mapFile, "mapFile"));

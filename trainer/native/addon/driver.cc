@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "javaScriptError.h"
+
 namespace luthier {
 
 struct Driver::Request {
@@ -11,7 +13,8 @@ struct Driver::Request {
   Napi::ThreadSafeFunction settle;
   std::stop_token stop;
   bool complete = false;
-  std::string error;  // empty: no error
+  std::string error = {};  // empty: no error
+  Cause cause = Cause::other;
 };
 
 Driver::Driver(const ExecutorOptions& options) : executor_(options), thread_([this] { work(); }) {}
@@ -29,7 +32,7 @@ Napi::Value Driver::run(Napi::Env env, int32_t program) {
   auto settle = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "luthier run", 0, 1);
   stop_ = std::stop_source();
   auto request = std::make_unique<Request>(
-      Request{shared_from_this(), program, Napi::Promise::Deferred::New(env), settle, stop_.get_token(), false, {}});
+      Request{shared_from_this(), program, Napi::Promise::Deferred::New(env), settle, stop_.get_token()});
   const Napi::Promise promise = request->deferred.Promise();
   running_ = true;
   {
@@ -51,6 +54,7 @@ void Driver::work() {
       request->complete = executor_.run(request->program, request->stop);
     } catch (const std::exception& error) {
       request->error = error.what();
+      request->cause = causeOf(error);
     }
     Napi::ThreadSafeFunction settle = request->settle;
     const napi_status delivered =
@@ -66,7 +70,7 @@ void Driver::finish(Napi::Env env, Request& request) {
   const std::unique_ptr<Request> owned(&request);
   running_ = false;
   if (owned->error.empty()) owned->deferred.Resolve(Napi::Boolean::New(env, owned->complete));
-  else owned->deferred.Reject(Napi::Error::New(env, owned->error).Value());
+  else owned->deferred.Reject(javaScriptError(env, owned->error, owned->cause).Value());
 }
 
 }  // namespace luthier

@@ -6,45 +6,16 @@
 #include "../runtime/error.h"
 #include "../runtime/dynamicMap.h"
 #include "arguments.h"
-#include "image.h"
+#include "gpu.h"
 
 namespace luthier::cuda {
 namespace {
 
 const OpInfo& infoOf(Opcode opcode) { return opTable[static_cast<int32_t>(opcode) - 1]; }
 
-// GPU 0 and its kernels, opened once for the process.
-class Gpu {
- public:
-  static Gpu& opened() {
-    static Gpu gpu;
-    return gpu;
-  }
-
-  // A program may run on any of the process's threads.
-  void use() const { driver_.check(driver_.cuCtxSetCurrent(context_), "the GPU could not be used"); }
-
-  void* function(const char* kernel) {
-    void*& function = functions_[kernel];
-    if (!function) driver_.check(driver_.cuModuleGetFunction(&function, module_, kernel), std::string("the kernel ") + kernel + " is missing");
-    return function;
-  }
-
- private:
-  Gpu() : driver_(driver()), context_(openGpu()) {
-    const std::string image = kernelImage();
-    driver_.check(driver_.cuModuleLoadData(&module_, image.data()), "the CUDA kernels could not be loaded");
-  }
-
-  const Driver& driver_;
-  void* context_;
-  void* module_ = nullptr;
-  std::map<std::string, void*> functions_;
-};
-
 }  // namespace
 
-Accelerator::Accelerator(const Mapping& stateBytes, const Mapping& arenaBytes, const Mapping& ioBytes) : driver_(driver()) {
+Accelerator::Accelerator(const Mapping& stateBytes, const Mapping& arenaBytes, const Mapping& ioBytes, int64_t scratchBytes) : driver_(driver()) {
   Gpu::opened().use();
   const Mapping* mappings[placeCount] = {&stateBytes, &arenaBytes, &ioBytes};
   const char* names[placeCount] = {"state", "arena", "io"};
@@ -57,6 +28,7 @@ Accelerator::Accelerator(const Mapping& stateBytes, const Mapping& arenaBytes, c
     const Mapping& mapping = *mappings[place];
     regions_[place] = {mapping.data(), mapping.bytes(), DeviceBuffer(mapping.bytes(), names[place])};
   }
+  scratch(scratchBytes);
 }
 
 void Accelerator::begin(bool poison) {

@@ -27,7 +27,7 @@ const KernelTable& kernels();
 class Accelerator final : public Launcher {
  public:
   // The regions stay where they are for the accelerator's life. Throws an Error: no driver, no device, or no memory.
-  Accelerator(const Mapping& state, const Mapping& arena, const Mapping& io);
+  Accelerator(const Mapping& state, const Mapping& arena, const Mapping& io, int64_t scratchBytes);
   Accelerator(const Accelerator&) = delete;
   Accelerator& operator=(const Accelerator&) = delete;
 
@@ -41,6 +41,8 @@ class Accelerator final : public Launcher {
   void poison(const Tensor& tensor);
   // Waits for the device and copies state and io back.
   void end();
+
+  int64_t scratchBytes() const { return scratch_.bytes(); }
 
   void launch(const Launch& launch) override;
   void scratch(int64_t bytes) override;

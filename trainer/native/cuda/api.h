@@ -41,6 +41,7 @@ struct Touched {
   X(cuFuncSetAttribute, (void*, int, int))                                                                      \
   X(cuMemAlloc_v2, (DeviceAddress*, size_t))                                                                    \
   X(cuMemFree_v2, (DeviceAddress))                                                                              \
+  X(cuMemGetInfo_v2, (size_t*, size_t*))                                                                        \
   X(cuMemcpyHtoD_v2, (DeviceAddress, const void*, size_t))                                                      \
   X(cuMemcpyDtoH_v2, (void*, DeviceAddress, size_t))                                                            \
   X(cuMemsetD8_v2, (DeviceAddress, unsigned char, size_t))                                                      \

@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { findNvcc } from "../../../tools/setup/cuda.ts";
 import type { OnProgress } from "../../../tools/setup/progress.ts";
@@ -29,18 +29,31 @@ function digest(): string {
   return hash.digest("hex");
 }
 
+/** True if the compiled kernels match the sources; in a build that LUTHIER_NATIVE_BUILD names they only need to exist. */
+export function cudaKernelsAreBuilt(): boolean {
+  if (!existsSync(kernelsPath)) return false;
+  if (process.env.LUTHIER_NATIVE_BUILD !== undefined) return true;
+  return existsSync(stamp) && readFileSync(stamp, "utf8") === digest();
+}
+
+const stamp = join(buildDirectory, "cuda/inputs.sha256");
+
 /** Resolves to true if it compiled. The first call on a machine fetches the compiler. */
 export async function buildCudaKernels(onProgress: OnProgress = () => {}): Promise<boolean> {
   if (process.env.LUTHIER_NATIVE_BUILD !== undefined) return false;
-  const stamp = join(buildDirectory, "cuda/inputs.sha256");
+  if (cudaKernelsAreBuilt()) return false;
   const current = digest();
-  if (existsSync(kernelsPath) && existsSync(stamp) && readFileSync(stamp, "utf8") === current) return false;
   const nvcc = await findNvcc(onProgress);
   mkdirSync(join(buildDirectory, "cuda"), { recursive: true });
   onProgress({ stage: "cuda", message: "compiling the CUDA kernels" });
   // Another process may read the present file, or compile at the same time.
   const unfinished = `${kernelsPath}.${process.pid}`;
   await promisify(execFile)(nvcc, [...flags, "-o", unfinished, join(opsRoot, "backends/kernels.cu")]);
+  // The compiler writes absolute paths of the sources; without them every checkout makes the same file.
+  writeFileSync(
+    unfinished,
+    readFileSync(unfinished, "utf8").replaceAll(dirname(nativeRoot.replace(/\/$/, "")), "trainer"),
+  );
   renameSync(unfinished, kernelsPath);
   writeFileSync(stamp, current);
   return true;

@@ -1,6 +1,8 @@
 // Bytes of GPU memory, freed by the destructor. Movable, not copyable; an empty one has no bytes.
 #pragma once
 
+#include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -8,12 +10,36 @@
 
 namespace luthier::cuda {
 
+// The bytes of all buffers of the process.
+class BufferBytes {
+ public:
+  static BufferBytes& ofProcess() {
+    static BufferBytes bytes;
+    return bytes;
+  }
+  void change(int64_t by) {
+    const std::lock_guard lock(mutex_);
+    now_ += by;
+    peak_ = std::max(peak_, now_);
+  }
+  int64_t peak() {
+    const std::lock_guard lock(mutex_);
+    return peak_;
+  }
+
+ private:
+  std::mutex mutex_;
+  int64_t now_ = 0, peak_ = 0;
+};
+
 class DeviceBuffer {
  public:
   DeviceBuffer() = default;
   // Throws an Error that names the bytes' purpose if the memory cannot be allocated.
   DeviceBuffer(int64_t bytes, const std::string& what) : bytes_(bytes) {
-    if (bytes > 0) driver().check(driver().cuMemAlloc_v2(&address_, static_cast<size_t>(bytes)), "no GPU memory for " + std::to_string(bytes) + " bytes of " + what);
+    if (bytes == 0) return;
+    driver().check(driver().cuMemAlloc_v2(&address_, static_cast<size_t>(bytes)), "no GPU memory for " + std::to_string(bytes) + " bytes of " + what);
+    BufferBytes::ofProcess().change(bytes);
   }
   DeviceBuffer(DeviceBuffer&& other) noexcept { swap(other); }
   DeviceBuffer& operator=(DeviceBuffer&& other) noexcept {
@@ -21,7 +47,9 @@ class DeviceBuffer {
     return *this;
   }
   ~DeviceBuffer() {
-    if (address_) driver().cuMemFree_v2(address_);
+    if (!address_) return;
+    driver().cuMemFree_v2(address_);
+    BufferBytes::ofProcess().change(-bytes_);
   }
 
   DeviceAddress address() const { return address_; }

@@ -21,7 +21,7 @@ Driver load() {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     throw Error("the NVIDIA driver could not be loaded (" + std::string(dlerror()) +
-                "): the backend cuda needs a GPU and its driver; in a container, the NVIDIA container toolkit provides the driver");
+                "): the backend cuda needs a GPU and its driver; in a container, the NVIDIA container toolkit provides the driver", Cause::noUsableGpu);
   }
   Driver d{};
 #define LUTHIER_LOAD(name, parameters) d.name = reinterpret_cast<Result(*) parameters>(symbol(library, path, #name));
@@ -43,7 +43,7 @@ void* openGpu() {
   d.check(d.cuInit(0), "the NVIDIA driver could not be started");
   int count = 0, device = 0;
   d.check(d.cuDeviceGetCount(&count), "the GPUs could not be counted");
-  if (count == 0) throw Error("the NVIDIA driver has no GPU: request one for the pod (nvidia.com/gpu), or use the backend cpu");
+  if (count == 0) throw Error("the NVIDIA driver has no GPU", Cause::noUsableGpu);
   void* context = nullptr;
   d.check(d.cuDeviceGet(&device, 0), "GPU 0 could not be opened");
   d.check(d.cuDevicePrimaryCtxRetain(&context, device), "GPU 0 could not be opened");
@@ -56,7 +56,8 @@ void Driver::check(Result result, const std::string& what) const {
   const char *name = nullptr, *text = nullptr;
   cuGetErrorName(result, &name);
   cuGetErrorString(result, &text);
-  throw Error(what + ": " + (name ? name : "CUDA error " + std::to_string(result)) + (text && *text ? std::string(", ") + text : ""));
+  const Cause cause = result == outOfMemory ? Cause::outOfDeviceMemory : result == noDevice ? Cause::noUsableGpu : Cause::other;
+  throw Error(what + ": " + (name ? name : "CUDA error " + std::to_string(result)) + (text && *text ? std::string(", ") + text : ""), cause);
 }
 
 }  // namespace luthier::cuda

@@ -27,7 +27,7 @@ std::string kernelImage() {
   const std::string path = chosen && *chosen ? chosen : ownDirectory() + "/cuda/kernels.ptx";
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
-  if (!file || !(bytes << file.rdbuf())) throw Error("the compiled CUDA kernels could not be read from " + path + ": build them with node tools/node24.mjs trainer/native/cuda/build.ts");
+  if (!file || !(bytes << file.rdbuf())) throw Error("the compiled CUDA kernels could not be read from " + path + ": build them with node tools/node24.mjs trainer/native/cuda/build.ts", Cause::noUsableGpu);
   return bytes.str() + '\0';
 }
 

@@ -27,9 +27,14 @@ Block::Block(LaunchState& launch, uint32_t number, std::mt19937& random)
       index_(unflattened(number, launch.shape.grid)),
       warps_((launch.shape.block.count() + 31) / 32),
       shared_(static_cast<size_t>(sharedStart + sharedBytes(launch)), 0xff),
-      sharedCells_(sharedStart + sharedBytes(launch)),
+      sharedCells_(launch.spare->sharedCells),
       local_(static_cast<size_t>(launch.entry->localBytes) * launch.shape.block.count(), 0xff) {
+  sharedCells_.reset(sharedStart + sharedBytes(launch));
   for (size_t i = 0; i < warps_.size(); ++i) start(warps_[i], static_cast<int32_t>(i));
+}
+
+Block::~Block() {
+  for (Warp& warp : warps_) launch_.spare->registers.push_back(std::move(warp.registers));
 }
 
 void Block::start(Warp& warp, int32_t index) {
@@ -38,6 +43,10 @@ void Block::start(Warp& warp, int32_t index) {
   const auto threads = static_cast<int64_t>(launch_.shape.block.count()) - warp.firstThread;
   warp.alive = threads >= 32 ? allLanes : (1u << threads) - 1;
   warp.groups = {{0, warp.alive}};
+  if (auto& spare = launch_.spare->registers; !spare.empty()) {
+    warp.registers = std::move(spare.back());
+    spare.pop_back();
+  }
   warp.registers = launch_.initial;
   for (const Special& special : launch_.entry->specials) {
     if (special.kind == SpecialKind::constant) continue;

@@ -19,6 +19,13 @@ struct LaunchShape {
   int64_t dynamicSharedBytes = 0;
 };
 
+// Memory that a block takes from the blocks before it: registers of warps, and the cells of shared memory. A compiled kernel
+// names thousands of registers, and fresh pages for them took most of the time of small launches.
+struct SpareMemory {
+  std::vector<std::vector<Register>> registers;
+  RaceCells sharedCells{0};
+};
+
 // The state that the blocks of a launch share. A seed other than 0 shuffles blocks, warps and diverged groups.
 struct LaunchState {
   const Module* module;
@@ -26,6 +33,7 @@ struct LaunchState {
   LaunchShape shape;
   std::vector<uint8_t> parameters;
   DeviceMemory* memory;
+  SpareMemory* spare;
   uint32_t number;  // of the launch, from 1
   uint32_t seed;
   std::vector<Register> initial;  // the registers of every warp: constants, and NaN
@@ -39,6 +47,9 @@ enum class Space : uint8_t { generic, parameter, shared, local, global };
 class Block {
  public:
   Block(LaunchState& launch, uint32_t number, std::mt19937& random);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
 
   // Runs the block to its end. Throws an Error that names the instruction, the block and the thread.
   void run();
@@ -81,7 +92,7 @@ class Block {
   uint32_t era_ = 1;
   std::vector<Warp> warps_;
   std::vector<uint8_t> shared_;
-  RaceCells sharedCells_;
+  RaceCells& sharedCells_;
   std::vector<uint8_t> local_;  // of all threads, one after another
 };
 

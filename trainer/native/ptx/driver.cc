@@ -2,6 +2,7 @@
 //
 // Load this library in place of libcuda.so.1 (LUTHIER_CUDA_DRIVER). It has one device, runs each launch to its end before it
 // returns, and takes modules as PTX only. Source of the interface: CUDA Driver API 13.0.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -68,8 +69,22 @@ std::vector<uint8_t> parameterBytes(const Entry& entry, void** parameters) {
 }
 
 constexpr int32_t computeCapability = 80;
-constexpr size_t emulatedMemory = size_t{8} << 30;
 constexpr int32_t sharedBytesPerBlock = 163 * 1024;  // of sm_80
+
+// A number of the environment, or what stands in its place.
+size_t numberOf(const char* variable, size_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text && *text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+// LUTHIER_PTX_MEMORY: the device's memory in bytes.
+size_t emulatedMemory() { return numberOf("LUTHIER_PTX_MEMORY", size_t{8} << 30); }
+
+// Of this memory, what is left; other programs hold LUTHIER_PTX_HELD bytes.
+size_t freeMemory() {
+  const size_t held = numberOf("LUTHIER_PTX_HELD", 0) + static_cast<size_t>(state().machine.memory.bytes());
+  return emulatedMemory() - std::min(held, emulatedMemory());
+}
 
 int32_t attribute(int32_t name) {
   switch (name) {
@@ -91,8 +106,7 @@ using cuda::DeviceAddress;
 using cuda::Result;
 
 EXPORTED Result cuInit(unsigned) {
-  const char* seed = std::getenv("LUTHIER_PTX_SEED");
-  ptx::state().machine.seed = seed ? static_cast<uint32_t>(std::strtoul(seed, nullptr, 10)) : 0;
+  ptx::state().machine.seed = static_cast<uint32_t>(ptx::numberOf("LUTHIER_PTX_SEED", 0));
   return cuda::success;
 }
 
@@ -102,7 +116,7 @@ EXPORTED Result cuDriverGetVersion(int* version) {
 }
 
 EXPORTED Result cuDeviceGetCount(int* count) {
-  *count = 1;
+  *count = static_cast<int>(ptx::numberOf("LUTHIER_PTX_GPUS", 1));
   return cuda::success;
 }
 
@@ -118,7 +132,7 @@ EXPORTED Result cuDeviceGetName(char* name, int length, int) {
 }
 
 EXPORTED Result cuDeviceTotalMem_v2(size_t* bytes, int) {
-  *bytes = ptx::emulatedMemory;
+  *bytes = ptx::emulatedMemory();
   return cuda::success;
 }
 
@@ -158,6 +172,7 @@ EXPORTED Result cuModuleGetFunction(void** function, void* module, const char* n
 EXPORTED Result cuFuncSetAttribute(void*, int, int) { return cuda::success; }
 
 EXPORTED Result cuMemAlloc_v2(DeviceAddress* address, size_t bytes) {
+  if (bytes > ptx::freeMemory()) return cuda::outOfMemory;
   try {
     *address = ptx::state().machine.memory.allocate(static_cast<int64_t>(bytes));
     return cuda::success;
@@ -168,6 +183,12 @@ EXPORTED Result cuMemAlloc_v2(DeviceAddress* address, size_t bytes) {
 
 EXPORTED Result cuMemFree_v2(DeviceAddress address) {
   return ptx::state().machine.memory.release(address) ? cuda::success : cuda::invalidValue;
+}
+
+EXPORTED Result cuMemGetInfo_v2(size_t* free, size_t* total) {
+  *total = ptx::emulatedMemory();
+  *free = ptx::freeMemory();
+  return cuda::success;
 }
 
 EXPORTED Result cuMemcpyHtoD_v2(DeviceAddress to, const void* from, size_t bytes) { return ptx::copied(ptx::hostBytes(to), from, bytes, to); }
@@ -189,12 +210,12 @@ EXPORTED Result cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, u
 }
 
 EXPORTED Result cuGetErrorName(Result error, const char** name) {
-  *name = error == cuda::launchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : error == cuda::invalidPtx ? "CUDA_ERROR_INVALID_PTX" : "CUDA_ERROR";
+  *name = error == cuda::outOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : error == cuda::launchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : error == cuda::invalidPtx ? "CUDA_ERROR_INVALID_PTX" : "CUDA_ERROR";
   return cuda::success;
 }
 
-EXPORTED Result cuGetErrorString(Result, const char** text) {
-  *text = ptx::state().message.c_str();
+EXPORTED Result cuGetErrorString(Result error, const char** text) {
+  *text = error == cuda::outOfMemory ? "" : ptx::state().message.c_str();
   return cuda::success;
 }
 

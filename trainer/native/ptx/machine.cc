@@ -23,7 +23,7 @@ void Machine::launch(const Module& module, const Entry& entry, const LaunchShape
   if (shape.grid.count() == 0 || shape.block.count() == 0) throw Error("kernel " + entry.name + " is launched without blocks or threads");
   if (shape.block.count() > maxThreadsPerBlock) throw Error("kernel " + entry.name + " is launched with more than 1024 threads a block");
   if (static_cast<int64_t>(parameters.size()) != entry.parameterBytes) throw Error("kernel " + entry.name + " takes " + std::to_string(entry.parameterBytes) + " bytes of parameters, not " + std::to_string(parameters.size()));
-  LaunchState state{&module, &entry, shape, std::move(parameters), &memory, ++launches_, seed, initialRegisters(entry)};
+  LaunchState state{&module, &entry, shape, std::move(parameters), &memory, &spare_, ++launches_, seed, initialRegisters(entry)};
   std::mt19937 random(seed);
   std::vector<uint32_t> order(shape.grid.count());
   for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;

@@ -21,6 +21,7 @@ class Machine {
 
  private:
   uint32_t launches_ = 0;
+  SpareMemory spare_;
 };
 
 }  // namespace luthier::ptx

@@ -18,12 +18,17 @@ uint64_t DeviceMemory::allocate(int64_t bytes) {
   const uint64_t address = (start + alignment - 1) / alignment * alignment;
   std::memset(reinterpret_cast<uint8_t*>(address), 0xff, static_cast<size_t>(bytes));
   allocations_[address] = {std::move(storage), address, bytes, nullptr};
+  bytes_ += bytes;
   return address;
 }
 
 bool DeviceMemory::release(uint64_t address) {
   last_ = nullptr;
-  return allocations_.erase(address) == 1;
+  const auto found = allocations_.find(address);
+  if (found == allocations_.end()) return false;
+  bytes_ -= found->second.bytes;
+  allocations_.erase(found);
+  return true;
 }
 
 DeviceMemory::Allocation* DeviceMemory::holding(uint64_t address, int64_t bytes) const {

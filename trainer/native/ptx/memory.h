@@ -31,6 +31,8 @@ class DeviceMemory {
   uint64_t allocate(int64_t bytes);
   // False if no allocation starts there.
   bool release(uint64_t address);
+  // Of all allocations.
+  int64_t bytes() const { return bytes_; }
   // True if the bytes lie in one allocation.
   bool contains(uint64_t address, int64_t bytes) const;
 
@@ -53,6 +55,7 @@ class DeviceMemory {
 
   mutable std::map<uint64_t, Allocation> allocations_;
   mutable Allocation* last_ = nullptr;
+  int64_t bytes_ = 0;
   std::vector<Range> permitted_;
   mutable size_t lastRange_ = 0;
   bool restricted_ = false;

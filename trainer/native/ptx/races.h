@@ -22,6 +22,9 @@ class RaceCells {
  public:
   explicit RaceCells(int64_t bytes) : cells_(static_cast<size_t>(bytes)) {}
 
+  // Forgets every access.
+  void reset(int64_t bytes) { cells_.assign(static_cast<size_t>(bytes), Cell{}); }
+
   // The race of an access with an earlier one, in words for an error; empty if there is none.
   std::string access(int64_t offset, int64_t bytes, bool write, const Accessor& by);
   // The same for a copy that begins to write; until it is settled, every access is a race. Then its thread has written.

@@ -6,8 +6,12 @@
 
 namespace luthier {
 
+// A cause that the trainer tells apart by its code in JavaScript.
+enum class Cause { other, noUsableGpu, outOfDeviceMemory };
+
 struct Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message, Cause why = Cause::other) : std::runtime_error(message), cause(why) {}
+  Cause cause;
 };
 
 }  // namespace luthier

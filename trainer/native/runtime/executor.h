@@ -55,7 +55,7 @@ class Executor {
 
   int64_t arenaPeakBytes() const { return arenaPeak_; }
   // The planned bytes, or more if a kernel took more.
-  int64_t scratchBytes() const { return pool_.scratchBytes(); }
+  int64_t scratchBytes() const { return accelerator_ ? accelerator_->scratchBytes() : pool_.scratchBytes(); }
 
  private:
   struct Loaded {
