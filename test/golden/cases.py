@@ -13,6 +13,7 @@ import bitsandbytes as bnb
 import torch
 from peft import (
     AdaLoraConfig,
+    EvaConfig,
     IA3Config,
     LoHaConfig,
     LoKrConfig,
@@ -27,7 +28,8 @@ from peft import (
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-from families import random_model
+import eva
+import loftq
 from tiny_llama import BASES, DATA, config, load_base
 from training import BETAS, STEPS, WARMUP_STEPS, WEIGHT_DECAY, distance, forward_backward, schedules, train, trainable, worst
 
@@ -53,6 +55,10 @@ PATTERNS = {
     "rankPattern": {"self_attn.q_proj": 2, "q_proj": 7, "down_proj": 3},
     "alphaPattern": {"o_proj": 5},
 }
+
+EVA = {"initialization": "EVA", "evaRho": 2, "evaTau": 0.95}
+# PEFT's LoftQ leaves the scale of the update out: it is 1 here.
+LOFTQ = {"initialization": "LoftQ", "loftqIterations": 1, "rank": 4, "alpha": 4, "rankStabilized": False}
 
 ADALORA = {
     "initialRank": 4,
@@ -112,6 +118,10 @@ CASES = {
     "olora": {"base": "tied", "schedule": "Linear", "lora": {**SUBSET, "initialization": "OLoRA"}, "fresh": True, **LORA},
     "pissa-qwen2": {"base": "qwen2", "schedule": "Linear", "lora": {**SUBSET, "initialization": "PiSSA"}, "fresh": True, **LORA},
     "olora-qwen3": {"base": "qwen3", "schedule": "Cosine", "lora": {**SUBSET, "initialization": "OLoRA"}, "fresh": True, **LORA},
+    "eva": {"base": "untied", "schedule": "Cosine", "lora": {**ALL_LINEAR, "targetModules": ["q_proj", "o_proj", "down_proj"], **EVA}, **LORA},
+    "eva-qwen2": {"base": "qwen2", "schedule": "Linear", "lora": {**SUBSET, "rankStabilized": False, **EVA}, **LORA},
+    "loftq": {"base": "wide", "schedule": "Cosine", "lora": {**ALL_LINEAR, **LOFTQ}, "nf4": "plain", "fresh": True, **LORA},
+    "loftq-qwen2": {"base": "wide-qwen2", "schedule": "Linear", "lora": {**SUBSET, **LOFTQ}, "nf4": "plain", "fresh": True, **LORA},
     "lora-embedding-qwen2": {"base": "qwen2", "schedule": "Linear", "lora": {**SUBSET, "targetModules": ["v_proj", "embed_tokens"]}, **LORA},
     "lora-tokens-qwen2": {"base": "qwen2", "schedule": "Linear", "lora": {**SUBSET, "trainableTokens": {"embed_tokens": [98, 4, 70]}}, **LORA},
     "dora-all-linear": {"base": "untied", "schedule": "Cosine", "dora": ALL_LINEAR, **LORA},
@@ -150,12 +160,14 @@ CASES = {
 }
 
 
-STARTS = {"PiSSA": "pissa", "OLoRA": "olora"}
+STARTS = {"PiSSA": "pissa", "OLoRA": "olora", "EVA": "eva"}
 BIAS = {"None": "none", "All": "all", "LoraOnly": "lora_only"}
 
 
 def lora_config(lora: dict, **options) -> LoraConfig:
     targets = lora["targetModules"]
+    if lora.get("initialization") == "EVA":
+        options["eva_config"] = EvaConfig(rho=lora["evaRho"], tau=lora["evaTau"])
     return LoraConfig(
         **options,
         init_lora_weights=STARTS.get(lora.get("initialization"), True),
@@ -245,7 +257,7 @@ def write_given_adapters() -> None:
                 for name, p in model.named_parameters():
                     if "lora_B" in name:
                         p.add_(torch.randn(p.shape), alpha=0.2)
-            save_adapter(model, given_directory(base, index), base)
+            save_adapter(model, given_directory(base, index), BASES[base].name)
 
 
 def xlora_config(xlora: dict, base: str) -> XLoraConfig:
@@ -319,12 +331,25 @@ def with_adapter(model, case: dict):
         model.config.use_cache = False  # PEFT refuses a cache, which its two passes would share
         return get_peft_model(model, xlora_config(case[kind], case["base"]))
     model = get_peft_model(model, METHODS[kind](case[kind]))
+    start = case[kind].get("initialization")
+    if start == "EVA":
+        eva.set_directions(model)
+    if start == "LoftQ":
+        set_loftq(model, case)
     if not case.get("fresh"):
         with torch.no_grad():
             for name, p in model.named_parameters():
                 if CONSTANT_AT_FIRST.get(kind, "lora_B") in name or "lora_embedding_A" in name:
                     p.add_(torch.randn(p.shape), alpha=0.1)
     return model
+
+
+def set_loftq(model, case: dict) -> None:
+    """PEFT finds A and B on the base in NF4; the same ones are used beside its restored matrices."""
+    torch.manual_seed(case.get("seed", 13))
+    found = get_peft_model(quantized_base(case), lora_config(case["lora"]))
+    loftq.set_factors(found, BASES[case["base"]])
+    model.load_state_dict({name: p for name, p in found.named_parameters() if "lora_" in name}, strict=False)
 
 
 def quantized_base(case: dict):
@@ -360,10 +385,17 @@ def build(case: dict, dtype):
     return (base if method_of(case) == "full" else with_adapter(base, case)).to(dtype).train()
 
 
+def base_name(case: dict) -> str:
+    """The directory of a case's base; the Llamas in NF4 are named by their quantisation."""
+    if "nf4" not in case:
+        return BASES[case["base"]].name
+    return f"base-nf4-{case['nf4'] if case['base'] == 'wide' else case['base'].removeprefix('wide-')}"
+
+
 def settings_of(case: dict, method: dict) -> dict:
     """The settings of a case as its file holds them."""
     return {
-        "base": f"base-nf4-{case['nf4']}" if "nf4" in case else BASES[case["base"]].name,
+        "base": base_name(case),
         "nf4": case.get("nf4"),
         "method": method,
         **({"objective": case["objective"]} if "objective" in case else {}),
@@ -419,15 +451,17 @@ def field_distance(exact: dict, field: dict) -> dict:
 
 def write_quantized_bases() -> None:
     """The NF4 bases of the QLoRA cases as transformers saves them: bitsandbytes' own bytes."""
-    for name in ("plain", "double"):
-        directory = DATA / f"base-nf4-{name}"
+    for case in ({"base": "wide", "nf4": "plain"}, {"base": "wide", "nf4": "double"}, {"base": "wide-qwen2", "nf4": "plain"}):
+        directory = DATA / base_name(case)
         shutil.rmtree(directory, ignore_errors=True)
-        quantized_base({"base": "wide", "nf4": name}).save_pretrained(directory)
+        quantized_base(case).save_pretrained(directory)
         (directory / "generation_config.json").unlink(missing_ok=True)
 
 
 def write_partly_quantized_base() -> None:
     """A base in NF4 with layers that are not quantised, and its logits after a few tokens with the restored weights."""
+    from families import random_model  # families that adapterhub.py's transformers lacks
+
     directory = DATA / "base-nf4-skipped"
     shutil.rmtree(directory, ignore_errors=True)
     skipped = ["lm_head", "k_proj", "model.layers.0.mlp"]
@@ -472,6 +506,9 @@ SAVED = {
     "prefix-tuning": "peft-prefix",
     "pissa": "peft-pissa",
     "olora": "peft-olora",
+    "eva": "peft-eva",
+    "loftq": "peft-loftq",
+    "qwen2-lora": "peft-rslora",
     "lora-embedding": "peft-embedding",
     "lora-saved": "peft-saved",
     "lora-saved-tied": "peft-saved-tied",
@@ -490,11 +527,20 @@ def write_adapter(name: str) -> None:
     """An adapter trained in F32 and saved by PEFT, and the F64 logits of base and adapter."""
     case = CASES[name]
     model = build(case, torch.float32)
-    first = first_values(model) if "initialization" in case.get("lora", {}) else None
+    first = first_values(model) if case.get("lora", {}).get("initialization") in ("PiSSA", "OLoRA") else None
     train(model, learning_rate=1e-2, schedule="Cosine", epsilon=1e-8, max_grad_norm=1.0)
     directory = DATA / SAVED[name]
-    save_adapter(model, directory, case["base"], first)
-    save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
+    save_adapter(model, directory, base_name(case), first)
+    save_file({"logits": forward_backward(in_double(model, case))["logits"]}, directory / "logits.safetensors")
+
+
+def in_double(model, case: dict):
+    """The same in F64, on the restored values of an NF4 base."""
+    if "nf4" not in case:
+        return model.double()
+    exact = build(case, torch.float64)
+    exact.load_state_dict({name: p for name, p in model.named_parameters() if p.requires_grad}, strict=False)
+    return exact
 
 
 def save_adapter(model, directory: pathlib.Path, base: str, first=None) -> None:
@@ -507,7 +553,7 @@ def save_adapter(model, directory: pathlib.Path, base: str, first=None) -> None:
         model.save_pretrained(directory, path_initial_model_for_weight_conversion=first)
     (directory / "README.md").unlink(missing_ok=True)
     config = json.loads((directory / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = BASES[base].name
+    config["base_model_name_or_path"] = base
     if "target_modules" in config:
         config["target_modules"].sort()  # a set, whose order is random
     for name, path in (config.get("adapters") or {}).items():

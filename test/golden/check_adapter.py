@@ -15,7 +15,8 @@ import transformers
 from peft.utils import load_peft_weights, set_peft_model_state_dict
 from safetensors.torch import load_file
 
-from tiny_llama import load_base
+import cases
+from tiny_llama import load_base, write_base
 from training import distance, forward_backward
 
 BOUND = 1e-5
@@ -25,7 +26,7 @@ def check(directory: str, result_path: str) -> int:
     path = pathlib.Path(directory)
     config = peft.PeftConfig.from_pretrained(path)
     config.inference_mode = config.peft_type == "P_TUNING"  # then PEFT takes the saved embeddings, not the encoder's
-    base = load_base(config.base_model_name_or_path.removeprefix("base-"))
+    base = base_of(config.base_model_name_or_path.removeprefix("base-"))
     if config.peft_type == "XLORA":
         base.config.use_cache = False
         config.adapters = {name: str(path / place) for name, place in config.adapters.items()}
@@ -54,6 +55,14 @@ def check(directory: str, result_path: str) -> int:
     pathlib.Path(result_path).write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
     return int(bool(missing or unexpected) or not logits_distance <= BOUND)
+
+
+def base_of(name: str):
+    """A base, or the restored values of the wide Llama in NF4."""
+    if not name.startswith("nf4-"):
+        return load_base(name)
+    write_base("wide")
+    return cases.dequantized_base({"base": "wide", "nf4": name.removeprefix("nf4-")})
 
 
 def digest(path: pathlib.Path) -> str:

@@ -1,4 +1,4 @@
-"""Records PEFT's EVA on `base-untied` in `data/eva.safetensors`: per layer its initial A, [rank, in].
+"""PEFT's EVA. Run alone, it records of `base-untied` in `data/eva-ranks.safetensors` per layer its initial A, [rank, in].
 
 PEFT's randomised decomposition is replaced by a whole one, which is the value that it approximates.
 """
@@ -31,10 +31,20 @@ class WholePca(eva.IncrementalPCA):
         super().__init__(**options | {"lowrank": False})
 
 
+eva.IncrementalPCA = WholePca
+
+
+def batches() -> list:
+    return [batch_of(step_rows(read_rows(), step)) for step in range(ROWS // 2)]
+
+
+def set_directions(model) -> None:
+    """A of a model of PEFT whose configuration says so; its layers get other ranks."""
+    eva.initialize_lora_eva_weights(model, batches(), show_progress_bar=False)
+
+
 if __name__ == "__main__":
-    eva.IncrementalPCA = WholePca
     config = LoraConfig(r=RANK, target_modules=TARGETS, init_lora_weights="eva", eva_config=EvaConfig(rho=RHO, tau=TAU))
-    batches = [batch_of(step_rows(read_rows(), step)) for step in range(ROWS // 2)]
-    found = eva.get_eva_state_dict(load_base("untied"), batches, config, show_progress_bar=False)
+    found = eva.get_eva_state_dict(load_base("untied"), batches(), config, show_progress_bar=False)
     print({name: a.shape[0] for name, a in found.items()})
-    save_file({name: a.contiguous() for name, a in found.items() if len(a)}, DATA / "eva.safetensors")
+    save_file({name: a.contiguous() for name, a in found.items() if len(a)}, DATA / "eva-ranks.safetensors")

@@ -1,12 +1,29 @@
-/** Compares EVA with PEFT: the ranks of the layers and their initial A, and that both are saved. */
+/** Compares EVA with PEFT: the ranks of the layers and their initial A, the training, and that ranks and scales are saved. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { effectiveMethod } from "../../trainer/contract/methods/index.ts";
 import { methodOf } from "../../trainer/methods/index.ts";
 import { openWith, type Variant } from "./engines.ts";
-import { readCase, Tensors } from "./goldens.ts";
-import { onCpu, onCpuOtherwise } from "./holdCases.ts";
+import { ourTensors, readCase, Tensors } from "./goldens.ts";
+import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 import { distance } from "./measure.ts";
+
+const cases = ["eva", "eva-qwen2"] as const;
+
+holdCases(["eva"], { "cpu in F32": onCpu, "the reference in F64": onReference });
+holdCases(cases, { "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise });
+
+for (const name of cases) {
+  test(`${name} starts as in PEFT`, async () => {
+    const golden = readCase(name);
+    using run = await openWith(golden, onCpu, new Map());
+    for (const [tensor, values] of ourTensors(golden, "initial/")) {
+      if (!tensor.endsWith(".lora_A.weight")) continue;
+      const away = distance(run.engine.floats("parameter", tensor), values);
+      assert.ok(away < 1e-3, `${tensor} is ${away} away`);
+    }
+  });
+}
 
 const rank = 3;
 const written = { rank, initialization: "EVA", evaTau: "0.95" } as const;
@@ -26,7 +43,7 @@ async function starts(lora: object, variant: Variant) {
   return { saved: new Map(saved.map((one) => [one.name, one])), config: peft!.config(facts), parameters, method };
 }
 
-const golden = new Tensors("eva.safetensors");
+const golden = new Tensors("eva-ranks.safetensors");
 
 for (const [title, variant] of Object.entries({
   "whole batches": onCpu,

@@ -2,6 +2,7 @@
 
   python generate.py                              all goldens
   python generate.py case NAME…                   some of the cases, on the existing bases
+  python generate.py quantized                    only the bases in NF4
   python generate.py partly-quantized             only the base with layers that are not quantised
   python generate.py families [NAME…]             the families, or some of them
   python generate.py preferences                  only the objectives of preferences
@@ -55,13 +56,18 @@ def main(arguments: list) -> int:
         case []:
             return all_goldens() or 0
         case ["case", *names]:
-            tiny_llama.write_base("wide")
+            for base in ("wide", "wide-qwen2"):
+                tiny_llama.write_base(base)
             cases.write_given_adapters()
             for name in names:
                 cases.write_case(name)
                 if name in cases.SAVED:
                     cases.write_adapter(name)
             return 0
+        case ["quantized"]:
+            for base in ("wide", "wide-qwen2"):
+                tiny_llama.write_base(base)
+            return cases.write_quantized_bases() or 0
         case ["partly-quantized"]:
             return cases.write_partly_quantized_base() or 0
         case ["families", *names]:

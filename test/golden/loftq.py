@@ -1,4 +1,4 @@
-"""Records PEFT's LoftQ in `data/loftq.safetensors`: of one matrix, per number of iterations N
+"""PEFT's LoftQ. Run alone, it records in `data/loftq-matrix.safetensors` of one matrix, per number of iterations N
 
   weight (F32) · N/values (F32, the quantised matrix, restored) · N/product (F32, B·A)
 
@@ -25,10 +25,16 @@ torch.Tensor.to = on_cpu(torch.Tensor.to)
 bnb.nn.Params4bit.to = on_cpu(bnb.nn.Params4bit.to)
 loftq.is_xpu_available = lambda: False
 
+
+def set_factors(model, directory) -> None:
+    """A and B of a model of PEFT on a base in NF4, by the original weights in a directory."""
+    loftq.replace_lora_weights_loftq(model, str(directory))
+
+
 if __name__ == "__main__":
     weight = 0.02 * torch.randn(24, 64, generator=torch.Generator().manual_seed(3))
     tensors = {"weight": weight}
     for iterations in ITERATIONS:
         values, a, b = loftq.loftq_init(weight, 4, RANK, iterations)
         tensors |= {f"{iterations}/values": values.contiguous(), f"{iterations}/product": (b @ a).contiguous()}
-    save_file(tensors, DATA / "loftq.safetensors")
+    save_file(tensors, DATA / "loftq-matrix.safetensors")

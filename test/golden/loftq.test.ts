@@ -1,12 +1,18 @@
-/** Compares LoftQ with PEFT: the quantised matrix and the product of the factors. */
+/** Compares LoftQ with PEFT: the quantised matrix and the product of the factors, and the training that starts from them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dequantizeNf4 } from "../../trainer/formats/nf4.ts";
 import { quantizedWithFactors } from "../../trainer/stages/quantizedStart.ts";
 import { Tensors } from "./goldens.ts";
+import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 import { distance } from "./measure.ts";
 
-const golden = new Tensors("loftq.safetensors");
+holdCases(["loftq"], { "cpu in F32": onCpu, "the reference in F64": onReference });
+holdCases(["loftq", "loftq-qwen2"], {
+  "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise,
+});
+
+const golden = new Tensors("loftq-matrix.safetensors");
 const [rows, columns] = [24, 64];
 const rank = 5;
 const values = Float32Array.from(golden.values("weight"));

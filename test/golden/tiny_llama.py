@@ -6,27 +6,13 @@ of its block of 64. Initial weights are large (deviation 0.2) so that softmax, S
 linear range.
 """
 
+import importlib.util
 import json
 import pathlib
 import tempfile
 
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
-from transformers.models.gemma2.modeling_gemma2 import Gemma2RMSNorm
-from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
-from transformers.models.gpt_oss.modeling_gpt_oss import GptOssRMSNorm
-from transformers.models.granite.modeling_granite import GraniteRMSNorm
-from transformers.models.llama.modeling_llama import LlamaRMSNorm
-from transformers.models.ministral.modeling_ministral import MinistralRMSNorm
-from transformers.models.ministral3.modeling_ministral3 import Ministral3RMSNorm
-from transformers.models.mistral.modeling_mistral import MistralRMSNorm
-from transformers.models.mixtral.modeling_mixtral import MixtralRMSNorm, MixtralTopKRouter
-from transformers.models.olmo2.modeling_olmo2 import Olmo2RMSNorm
-from transformers.models.phi3.modeling_phi3 import Phi3RMSNorm
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
-from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
-from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeRMSNorm
-from transformers.models.smollm3.modeling_smollm3 import SmolLM3RMSNorm
 from transformers.trainer_pt_utils import LabelSmoother
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -37,21 +23,22 @@ ROW_TOKENS = 32
 ROWS = 8
 
 
-# The directory of each base. The wide one is only a step towards NF4 and is not kept.
+# The directory of each base. The wide ones are only a step towards NF4 and are not kept.
 BASES = {
     "untied": DATA / "base-untied",
     "tied": DATA / "base-tied",
     "qwen2": DATA / "base-qwen2",
     "qwen3": DATA / "base-qwen3",
     "wide": pathlib.Path(tempfile.gettempdir()) / "luthier-golden-base-wide",
+    "wide-qwen2": pathlib.Path(tempfile.gettempdir()) / "luthier-golden-base-wide-qwen2",
 }
-SEEDS = {"untied": 5, "tied": 7, "qwen2": 17, "qwen3": 23, "wide": 9}
+SEEDS = {"untied": 5, "tied": 7, "qwen2": 17, "qwen3": 23, "wide": 9, "wide-qwen2": 29}
 
 
 def config(base: str) -> PretrainedConfig:
-    hidden, feed_forward = (64, 128) if base == "wide" else (32, 80)
+    hidden, feed_forward = (64, 128) if base.startswith("wide") else (32, 80)
     families = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}
-    return families.get(base, LlamaConfig)(
+    return families.get(base.removeprefix("wide-"), LlamaConfig)(
         vocab_size=VOCABULARY,
         hidden_size=hidden,
         intermediate_size=feed_forward,
@@ -143,23 +130,36 @@ def smoothed_loss_of(model, rows: list, smoothing: float) -> torch.Tensor:
     return LabelSmoother(epsilon=smoothing)({"logits": torch.cat(logits)[None]}, torch.cat(labels)[None])
 
 
-# Norms that multiply by their weight, and those that multiply by 1 + weight.
-NORMS = (
-    *(LlamaRMSNorm, MistralRMSNorm, MinistralRMSNorm, Ministral3RMSNorm, Qwen2RMSNorm, Qwen3RMSNorm),
-    *(MixtralRMSNorm, Qwen3MoeRMSNorm, GptOssRMSNorm),
-    *(SmolLM3RMSNorm, Phi3RMSNorm, Olmo2RMSNorm, GraniteRMSNorm),
+# Families whose norms multiply by their weight, and those that multiply by 1 + weight.
+WITH_NORMS = (
+    *("llama", "mistral", "ministral", "ministral3", "qwen2", "qwen3", "mixtral", "qwen3_moe", "gpt_oss"),
+    *("smollm3", "phi3", "olmo2", "granite"),
 )
-OFFSET_NORMS = (Gemma2RMSNorm, Gemma3RMSNorm)
+WITH_OFFSET_NORMS = ("gemma2", "gemma3")
+
+
+def modeling_of(families: tuple) -> list:
+    """transformers' modules of families. adapterhub.py runs with an older one, which lacks some."""
+    names = [f"transformers.models.{family}" for family in families]
+    present = [name for name in names if importlib.util.find_spec(name)]
+    return [importlib.import_module(f"{name}.modeling_{name.rsplit('.', 1)[1]}") for name in present]
+
+
+def norms_in(families: tuple) -> list:
+    classes = [value for module in modeling_of(families) for value in vars(module).values() if isinstance(value, type)]
+    return list({norm for norm in classes if norm.__name__.endswith("RMSNorm") and norm.__module__.startswith("transformers.models.")})
 
 
 def keep_double_precision() -> None:
     """Makes transformers' RMSNorm and softmax, which always compute in F32, compute double inputs in double."""
-    for norm in NORMS:
+    for norm in norms_in(WITH_NORMS):
         norm.forward = in_given_precision(norm.forward)
-    for norm in OFFSET_NORMS:
+    for norm in norms_in(WITH_OFFSET_NORMS):
         norm.forward = with_offset_in_given_precision(norm.forward)
     torch.nn.functional.softmax = softmax_in_given_precision(torch.nn.functional.softmax)
-    MixtralTopKRouter.forward = route_in_given_precision
+    for mixtral in modeling_of(("mixtral",)):
+        if hasattr(mixtral, "MixtralTopKRouter"):
+            mixtral.MixtralTopKRouter.forward = route_in_given_precision
 
 
 def route_in_given_precision(self, hidden_states):

@@ -63,7 +63,7 @@ const withTensors = (...tensors: TensorData[]) => ({ weights: encodeSafetensors(
 const configError = (words: string) => new RegExp(`^adapter_config\\.json: ${RegExp.escape(words)}`);
 
 /** Initialisations that subtract a part from the base. */
-const starts = ["pissa", "pissa_niter_4", "olora", "loftq", "corda", "eva", "lora_ga", "mica", "something new"];
+const starts = ["pissa", "pissa_niter_4", "olora", "loftq", "corda", "lora_ga", "mica", "something new"];
 
 /** Options of PEFT that change what an adapter computes. */
 const options = {

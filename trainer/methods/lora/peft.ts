@@ -35,7 +35,7 @@ export const unusedOptions = {
 };
 
 /** Initialisations of A and B that keep the base unchanged; PEFT's others (pissa, olora, loftq, corda, …) subtract from it. */
-const plainStarts = [true, false, "gaussian", "orthogonal"];
+const plainStarts = [true, false, "gaussian", "orthogonal", "eva"];
 
 /** Members that only refine an initialisation or a flag, which is itself rejected if it is set. */
 const ofStartsAndFlags = [
