@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -29,6 +29,14 @@ test("the overview lists every command and every exit code", () => {
   for (const { code, meaning } of exitCodeLines) {
     assert.match(stdout, new RegExp(`^ {2}${code} +${meaning.slice(0, 20)}`, "m"));
   }
+});
+
+test("as kubectl's plugin it names its commands as they are typed", async () => {
+  const link = path.join(directory, "kubectl-finetune");
+  symlinkSync(fileURLToPath(new URL("luthier.mjs", import.meta.url)), link);
+  const { stdout, stderr, status } = spawnSync(process.execPath, [link, "promote", "--help"], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^kubectl finetune promote JOB \[ADAPTER\]/);
 });
 
 test("--version prints the version", () => {

@@ -10,15 +10,26 @@ import { table } from "../terminal/table.ts";
 import { exitCode, exitCodeLines } from "../trainer/contract/exitCodes.ts";
 import { messageOf, StageFailure } from "../trainer/contract/failure.ts";
 import { chatCommand } from "./commands/chat.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { dataCommand } from "./commands/data.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { exportCommand } from "./commands/export.ts";
 import { gcCommand } from "./commands/gc.ts";
+import { historyCommand } from "./commands/history.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { logsCommand } from "./commands/logs.ts";
 import { planCommand } from "./commands/plan.ts";
+import { plotCommand } from "./commands/plot.ts";
+import { promoteCommand, rollbackCommand } from "./commands/promote.ts";
+import { retryCommand } from "./commands/retry.ts";
 import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { ManifestError } from "./manifest.ts";
 import manifest from "./package.json" with { type: "json" };
+
+/** `kubectl finetune` is this program by another name (luthier.mjs): help and messages name the commands as they are typed. */
+const program = process.env.LUTHIER_PROGRAM === "kubectl-finetune" ? "kubectl finetune" : "luthier";
+const typed = (text: string) => text.replaceAll(/\bluthier (?=[A-Za-z-])/g, `${program} `);
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ["run", runCommand],
@@ -26,6 +37,14 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["data", dataCommand],
   ["chat", chatCommand],
   ["watch", watchCommand],
+  ["plot", plotCommand],
+  ["compare", compareCommand],
+  ["history", historyCommand],
+  ["diff", diffCommand],
+  ["promote", promoteCommand],
+  ["rollback", rollbackCommand],
+  ["retry", retryCommand],
+  ["logs", logsCommand],
   ["export", exportCommand],
   ["inspect", inspectCommand],
   ["gc", gcCommand],
@@ -46,20 +65,20 @@ function overview(): string {
 
 async function main([name, ...argv]: readonly string[], session: Session): Promise<number> {
   if (name === "--version") {
-    session.write(`luthier ${manifest.version}\n`);
+    session.write(`${program} ${manifest.version}\n`);
     return exitCode.done;
   }
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     const command = commands.get(argv[0] ?? "");
-    session.write(command === undefined ? overview() : helpText(command.usage));
+    session.write(typed(command === undefined ? overview() : helpText(command.usage)));
     return name === undefined ? exitCode.usage : exitCode.done;
   }
   const command = commands.get(name);
   if (command === undefined) {
-    throw new UsageError(`there is no command ${name}${didYouMean(name, [...commands.keys()])}; see luthier --help`);
+    throw new UsageError(`there is no command ${name}${didYouMean(name, [...commands.keys()])}; see ${program} --help`);
   }
   if (argv.includes("--help") || argv.includes("-h")) {
-    session.write(helpText(command.usage));
+    session.write(typed(helpText(command.usage)));
     return exitCode.done;
   }
   return await command.run(readArguments(command.usage, argv), session);
@@ -86,7 +105,7 @@ try {
 } catch (error) {
   const { text, code } = explain(error, session.signal);
   session.screen.clear();
-  session.screen.print(`luthier: ${text}`);
+  session.screen.print(`${program}: ${typed(text)}`);
   if (code === exitCode.crashed && process.env.LUTHIER_DEBUG && error instanceof Error)
     session.screen.print(error.stack);
   process.exitCode = code;

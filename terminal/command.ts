@@ -48,6 +48,7 @@ export class Interrupted extends Error {}
 export const commonOptions = {
   output: { value: "FORMAT", short: "o", help: "text (default) or json: the result on standard output" },
   kubeconfig: { value: "FILE", help: "the cluster; default: $KUBECONFIG, else ~/.kube/config" },
+  context: { value: "NAME", help: "the kubeconfig's context; default: its current one" },
   namespace: { value: "NAME", short: "n", help: "default: that of the kubeconfig's context" },
   claim: {
     value: "NAME=DIR",

@@ -7,16 +7,20 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { parseCurves, readPoints } from "./contract/curves.ts";
 import { type Progress, parseProgress } from "./contract/progress.ts";
 import { type Envelope, envelopeLimitBytes, parseEnvelope } from "./contract/report.ts";
 import type { RunFile } from "./contract/runFile.ts";
 import { TinyTraining } from "./testing/tinyTraining.ts";
+import { eventFile } from "./training/eventFile.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 
 interface Ended {
   code: number | null;
   progress: Progress[];
+  /** The last line of a training. */
+  curves: string;
   errors: string;
   envelope: Envelope | undefined;
 }
@@ -32,9 +36,12 @@ async function trainer(
   const env = { ...process.env, TERMINATION_LOG: log };
   const child = spawn(process.execPath, [main, ...argv], { env, stdio: ["ignore", "pipe", "pipe"] });
   const progress: Progress[] = [];
+  let curves = "";
   createInterface({ input: child.stdout! }).on("line", (line) => {
     const parsed = parseProgress(line);
-    assert.ok(parsed, `not a progress line: ${line}`);
+    if (line.startsWith('{"curves"')) curves = line;
+    else assert.ok(parsed, `not a progress line: ${line}`);
+    if (!parsed) return;
     progress.push(parsed);
     during(child, parsed);
   });
@@ -45,7 +52,7 @@ async function trainer(
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
   const message = await readFile(log, "utf8");
   assert.ok(message.length <= envelopeLimitBytes);
-  return { code, progress, errors, envelope: parseEnvelope(message) };
+  return { code, progress, curves, errors, envelope: parseEnvelope(message) };
 }
 
 async function runFileOf(training: TinyTraining, file: RunFile): Promise<string> {
@@ -67,13 +74,24 @@ test("prepare, train and export run as processes", async (t) => {
     assert.equal(ended.code, 0, ended.errors);
     assert.equal(ended.envelope!.outcome, "Succeeded");
     assert.ok(ended.progress.length > 0);
+    last = ended;
     return ended.envelope!;
   };
+  let last: Ended | undefined;
   const prepared = await run("prepare", training.prepareFile());
   assert.ok(prepared.stage === "Prepare" && prepared.figures!.dataset.examples > 0);
-  const trained = await run("train", await training.trainFile());
+  const trainFile = await training.trainFile();
+  const trained = await run("train", trainFile);
   assert.ok(trained.stage === "Train" && trained.figures!.evaluationAfter);
+  const curves = parseCurves(last?.curves ?? "", trainFile.runHash)!;
+  const [loss] = curves.filter(({ name }) => name === "Loss").map(readPoints);
+  assert.equal(loss?.length, trained.figures!.steps);
+  assert.equal(loss?.at(-1)?.value, Number(trained.figures!.loss.toPrecision(4)));
   await hasHonestMemory(training, trained.figures!);
+  const inRun = async (name: string) => readFile(`${await training.runPath()}/${name}`);
+  const lines = String(await inRun("metrics.jsonl")).split("\n");
+  const events = eventFile(lines.flatMap((line) => parseProgress(line) ?? []));
+  assert.ok((await inRun("events.out.tfevents.0.luthier")).equals(events));
   const exported = await run("export", await training.exportFile(trained.figures!.adapterDigest, {}));
   assert.ok(exported.stage === "Export" && exported.figures!.sizeBytes > 0);
 });

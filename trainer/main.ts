@@ -8,13 +8,16 @@ import { readFile, writeFile } from "node:fs/promises";
 import { parse as parseYaml, YAMLParseError } from "yaml";
 import { z } from "zod";
 import { type Arguments, help, readArguments } from "./arguments.ts";
+import { curvesOf, formatCurves } from "./contract/curves.ts";
 import { exitCode } from "./contract/exitCodes.ts";
 import { invalid, messageOf } from "./contract/failure.ts";
 import { formatProgress, type Progress } from "./contract/progress.ts";
-import { type RunFile, runFileSchema } from "./contract/runFile.ts";
+import { type RunFile, runFileSchema, type TrainFile } from "./contract/runFile.ts";
+import { storeLayout } from "./contract/storeLayout.ts";
 import { type MetricsServer, serveMetrics } from "./metricsServer.ts";
 import { failureOutcome, type Outcome, runStage } from "./stages/outcome.ts";
 import { Stores } from "./stores/stores.ts";
+import { readMetrics } from "./training/metrics.ts";
 import { keepHeapSmall } from "./training/peakMemory.ts";
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
@@ -68,7 +71,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
     };
     const { claims, threads, memory, gpu } = args;
     const stores = new Stores({ claims, locations: file.locations ?? [], log });
-    return await runStage(file, {
+    const outcome = await runStage(file, {
       stores,
       onProgress,
       log,
@@ -77,10 +80,22 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
       ...(memory !== undefined && { memoryLimit: memory }),
       ...(gpu && { gpu }),
     });
+    if (file.stage === "Train" && outcome.code === exitCode.done) await printCurves(file, stores);
+    return outcome;
   } catch (error) {
     return failureOutcome(args.stage, error);
   } finally {
     await metrics?.close();
+  }
+}
+
+/** Prints the curves for the operator. The training is finished without them too. */
+async function printCurves({ artifactRoot, runHash }: TrainFile, stores: Stores): Promise<void> {
+  try {
+    const curves = curvesOf(await readMetrics(stores, storeLayout.run(artifactRoot, runHash)));
+    process.stdout.write(`${formatCurves(runHash, curves)}\n`);
+  } catch (error) {
+    log(`the curves of the training cannot be read: ${messageOf(error)}`);
   }
 }
 

@@ -1,10 +1,11 @@
-/** Connects the command line to a cluster by kubeconfig, for reading only. */
+/** Connects the command line to a cluster by kubeconfig. */
 import { KubeConfig, type V1PersistentVolume, type V1PersistentVolumeClaim } from "@kubernetes/client-node";
 import { Client } from "../../operator/runtime/client.ts";
 import { kubeconfigFault } from "../../operator/runtime/kubeconfigFault.ts";
 import type { Resource, WireObject } from "../../operator/runtime/objects.ts";
 import { Transport } from "../../operator/runtime/transport.ts";
-import { UsageError } from "../../terminal/arguments.ts";
+import { type Arguments, optionOf, UsageError } from "../../terminal/arguments.ts";
+import { didYouMean } from "../../terminal/nearest.ts";
 import { type Environment, proxyOf } from "../../trainer/stores/proxy.ts";
 
 export type PersistentVolumeClaim = WireObject<V1PersistentVolumeClaim>;
@@ -26,6 +27,10 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** By the common options of a command. */
+export const connectBy = (args: Arguments): Connection =>
+  connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"), process.env, optionOf(args, "context"));
+
 /**
  * Uses `kubeconfig` and `namespace` if given, else `$KUBECONFIG` or `~/.kube/config` and the context's namespace. The proxy
  * is the kubeconfig's `proxy-url`, else that of `environment`.
@@ -34,6 +39,7 @@ export function connect(
   kubeconfig: string | undefined,
   namespace: string | undefined,
   environment: Environment = process.env,
+  contextName?: string,
 ): Connection {
   const config = new KubeConfig();
   try {
@@ -41,6 +47,13 @@ export function connect(
     else config.loadFromFile(kubeconfig);
   } catch (error) {
     throw new UsageError(`the kubeconfig cannot be read: ${kubeconfigFault(error)}`);
+  }
+  if (contextName !== undefined) {
+    const names = config.getContexts().map(({ name }) => name);
+    if (!names.includes(contextName)) {
+      throw new UsageError(`the kubeconfig has no context ${contextName}${didYouMean(contextName, names)}`);
+    }
+    config.setCurrentContext(contextName);
   }
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new UsageError("the kubeconfig has no current context with a cluster");

@@ -14,7 +14,7 @@ import { messageOf } from "../../trainer/contract/failure.ts";
 import { parseProgress } from "../../trainer/contract/progress.ts";
 import { createStageView, type StageView } from "../ui/stageView.ts";
 import type { Connection } from "./connect.ts";
-import { activePod, type Standing, standingOf } from "./world.ts";
+import { activePod, isPodOf, type Standing, standingOf } from "./world.ts";
 
 const pollMs = 1000;
 /** A training logs at most one line a second; each poll reads more than that to miss no loss. */
@@ -59,7 +59,7 @@ async function look({ client, namespace }: Connection, name: string): Promise<Lo
     const job = await client.get(fineTuneJobs, { namespace, name });
     if (job === undefined) throw new UsageError(`there is no FineTuneJob ${name} in namespace ${namespace}`);
     const page = await client.list(pods, { namespace, labelSelector: `${labels.managedBy}=${managedBy}` });
-    const pod = activePod(job, page.items);
+    const pod = activePod(page.items.filter(isPodOf(job)));
     return { job, pod, log: pod?.status?.phase === "Running" ? await readLog({ client, namespace }, pod) : "" };
   } catch (error) {
     if (error instanceof UsageError || (error instanceof ApiError && error.status < 500)) throw error;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { labels } from "../../operator/api/names.ts";
 import type { Pod } from "../../operator/jobs/resources.ts";
-import { activePod, standingOf } from "./world.ts";
+import { activePod, isPodOf, standingOf } from "./world.ts";
 
 const time = "2026-01-01T00:00:00Z";
 
@@ -127,6 +127,7 @@ test("the active pod is the newest unfinished pod of the job or of its run", () 
     aPod("train-2", "Running", { [labels.run]: "run-1" }, "2026-01-01T00:01:00Z"),
     aPod("foreign", "Running", { [labels.job]: "another" }, "2026-01-01T00:02:00Z"),
   ];
-  assert.equal(activePod(job, pods)?.metadata.name, "train-2");
-  assert.equal(activePod(aJob(), [aPod("foreign", "Running", { [labels.job]: "another" })]), undefined);
+  assert.equal(activePod(pods.filter(isPodOf(job)))?.metadata.name, "train-2");
+  const foreign = aPod("foreign", "Running", { [labels.job]: "another" });
+  assert.equal(activePod([foreign].filter(isPodOf(aJob()))), undefined);
 });

@@ -33,17 +33,23 @@ export function standingOf(job: FineTuneJob): Standing {
   return { kind: "going", state: job.status?.state ?? "Pending", message };
 }
 
-/** The newest unfinished pod of the job's own stages or of its shared run. */
-export function activePod(job: FineTuneJob, pods: readonly Pod[]): Pod | undefined {
+/** Does the pod belong to a stage of the job, or to its shared run? */
+export function isPodOf(job: FineTuneJob): (pod: Pod) => boolean {
   const run = job.status?.currentRunRef?.name;
   const adapter = job.status?.currentRunRef?.adapterName;
-  const its = ({ metadata }: Pod) =>
+  return ({ metadata }) =>
     metadata.labels?.[labels.job] === job.metadata.name ||
     (run !== undefined && metadata.labels?.[labels.run] === run) ||
     (adapter !== undefined && metadata.labels?.[labels.adapter] === adapter);
+}
+
+/** The newest pod that has not ended. */
+export function activePod(pods: readonly Pod[]): Pod | undefined {
+  return newestPod(pods.filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending"));
+}
+
+export function newestPod(pods: readonly Pod[]): Pod | undefined {
   return pods
-    .filter(its)
-    .filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending")
-    .sort((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""))
+    .toSorted((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""))
     .at(-1);
 }

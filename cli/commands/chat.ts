@@ -5,7 +5,7 @@ import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageErro
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { claimDirectories } from "../cluster/claimDirectories.ts";
-import { connect } from "../cluster/connect.ts";
+import { connectBy } from "../cluster/connect.ts";
 import { converse, type Speaker, type Talk } from "../conversation.ts";
 import { readClaims } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";
@@ -26,6 +26,7 @@ const usage = {
     base: { value: "DIR", help: "the model that DIR's adapter is for" },
     adapter: { value: "NAME", help: "an Adapter of a cluster instead of DIR" },
     kubeconfig: commonOptions.kubeconfig,
+    context: commonOptions.context,
     namespace: commonOptions.namespace,
     claim: commonOptions.claim,
     prompt: { value: "TEXT", help: "one question, one answer; - reads the question from standard input" },
@@ -58,7 +59,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
     throw new UsageError("give either a directory or --adapter NAME; see luthier chat --help");
   }
   if (args.positionals[0] === undefined) refuseWithout("DIR", args, ["base"]);
-  else refuseWithout("--adapter NAME", args, ["kubeconfig", "namespace", "claim"]);
+  else refuseWithout("--adapter NAME", args, ["kubeconfig", "context", "namespace", "claim"]);
   await ensureNative(session.screen);
   const speaker = await openSpeaker(args, options);
   try {
@@ -83,7 +84,7 @@ function talkOf({ signal }: Session): Talk {
 async function openSpeaker(args: Arguments, options: SpeakerOptions): Promise<OpenSpeaker> {
   const [directory] = args.positionals;
   if (directory !== undefined) return await speakerOfDirectory(directory, optionOf(args, "base"), options);
-  const connection = connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"));
+  const connection = connectBy(args);
   try {
     const { client, namespace } = connection;
     const name = optionOf(args, "adapter") ?? "";

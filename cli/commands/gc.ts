@@ -3,14 +3,14 @@
  * of keeping: it removes only old, unreferenced files, and with a cluster those that none of its objects names.
  */
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../../operator/api/kinds.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout } from "../../terminal/arguments.ts";
+import { type Arguments, choiceOf, integerOf, refuseWithout } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { findGarbage, type Garbage, type Live, removeGarbage } from "../../trainer/stores/garbage.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { type Connection, connect } from "../cluster/connect.ts";
+import { type Connection, connectBy } from "../cluster/connect.ts";
 import { localPath, readClaims } from "../fineTuneJob.ts";
 import { placeOf } from "../places.ts";
 
@@ -29,6 +29,7 @@ const usage = {
     days: { value: "N", help: "only files older than N days; default: 7" },
     cluster: { help: "ask the cluster which runs and inputs its objects name" },
     kubeconfig: commonOptions.kubeconfig,
+    context: commonOptions.context,
     namespace: commonOptions.namespace,
     claim: commonOptions.claim,
     output: commonOptions.output,
@@ -44,7 +45,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const days = integerOf(args, "days", 0, 3650, 7);
   const asksCluster = args.switches.has("cluster");
-  if (!asksCluster) refuseWithout("--cluster", args, ["kubeconfig", "namespace"]);
+  if (!asksCluster) refuseWithout("--cluster", args, ["kubeconfig", "context", "namespace"]);
   const { uri: root, claims } = placeOf(args.positionals[0] ?? "", "luthier-artifacts");
   const all = new Map([...readClaims(args.values.get("claim") ?? []), ...claims]);
   const stores = new Stores({ claims: all, log: (line) => session.screen.print(line), signal: session.signal });
@@ -87,7 +88,7 @@ function lines(garbage: readonly Garbage[], bytes: number, deleted: boolean): st
 }
 
 async function liveOf(args: Arguments): Promise<Live> {
-  const connection = connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"));
+  const connection = connectBy(args);
   try {
     return await namedIn(connection);
   } finally {

@@ -3,12 +3,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { findCondition } from "../../operator/api/conditions.ts";
 import { type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
-import { type Arguments, choiceOf, optionOf } from "../../terminal/arguments.ts";
+import { type Arguments, choiceOf } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../../terminal/command.ts";
 import { textBlock } from "../../terminal/screen.ts";
 import { table } from "../../terminal/table.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
-import { type Connection, connect } from "../cluster/connect.ts";
+import { type Connection, connectBy } from "../cluster/connect.ts";
 import { follow, promotedAdapter } from "../cluster/follow.ts";
 import { outcomeOf } from "../cluster/outcome.ts";
 import { outcomeLines } from "../ui/resultView.ts";
@@ -24,6 +24,7 @@ const usage = {
   ],
   options: {
     kubeconfig: commonOptions.kubeconfig,
+    context: commonOptions.context,
     namespace: commonOptions.namespace,
     output: commonOptions.output,
     help: commonOptions.help,
@@ -38,7 +39,7 @@ const listEveryMs = 2000;
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
-  const connection = connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"));
+  const connection = connectBy(args);
   try {
     const [name] = args.positionals;
     if (name === undefined) return await watchAll(connection, format, session);

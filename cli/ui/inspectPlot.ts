@@ -1,5 +1,6 @@
 /** Spectra of an adapter's updates as an SVG: a row of bars per matrix, each bar a singular value. Pure. */
 import type { Inspection } from "./inspectView.ts";
+import { escaped } from "./svg.ts";
 
 const [width, rowHeight, left, right, top] = [900, 34, 330, 150, 40];
 /** Bars of a matrix; further values are not drawn. */
@@ -34,5 +35,3 @@ export function inspectionSvg({ method, sites }: Inspection): string {
     "</svg>\n",
   ].join("\n");
 }
-
-const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

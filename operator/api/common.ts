@@ -2,6 +2,7 @@
  * Schemas that the three kinds share. Specs are strict: an unknown field is rejected, never dropped.
  */
 import { z } from "zod";
+import { curve, curveNames } from "../../trainer/contract/curves.ts";
 import { decimal } from "../../trainer/contract/decimal.ts";
 import { digest } from "../../trainer/contract/digest.ts";
 import { distinct, entriesAtMost, type Rule, ruled } from "../../trainer/contract/rules.ts";
@@ -297,6 +298,9 @@ export const results = z.object({
   evalRewardAccuracy: figure.optional(),
   evalRewardMargin: figure.optional(),
   evaluation: evaluationResult.optional(),
+  curves: distinct(z.array(curve).max(curveNames.length), "name").optional().meta({
+    description: "Curves of the training, each in at most 200 points. Absent: the log of its pod was lost.",
+  }),
   trainableParameters: count,
   totalParameters: count,
   trainedTokens: count,

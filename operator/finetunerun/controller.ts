@@ -7,7 +7,7 @@ import { type FineTuneRun, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { calmReasons } from "../api/outcome.ts";
 import { createJobOf } from "../jobs/create.ts";
-import { observeJob, readProgress } from "../jobs/observe.ts";
+import { observeJob, readEnd, readProgress } from "../jobs/observe.ts";
 import { hasEnded } from "../jobs/outcome.ts";
 import type { PodSettings } from "../jobs/podSettings.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
@@ -96,22 +96,22 @@ export class FineTuneRunReconciler {
       expectedBy: expectedBy(this.#caches, run),
       turn: undefined,
       attempt,
-      progress: await this.#progress(run, attempt, now),
+      ...(await this.#log(run, attempt, now)),
     };
   }
 
-  /** Reads progress from the pod's log: during training no more often than the status may be written, and once at the end. */
-  async #progress(run: FineTuneRun, attempt: World["attempt"], now: Date) {
+  /** Reads the pod's log: progress during training, no more often than the status may be written, and at the end the curves too. */
+  async #log(run: FineTuneRun, attempt: World["attempt"], now: Date): Promise<Pick<World, "progress" | "curves">> {
     if (attempt?.state.kind === "Running") {
       const { progress } = run.status ?? {};
       const due = progress?.phase !== "Training" || progressDueInMs(progress, now) === 0;
-      return due ? readProgress(this.#client, attempt.state.pod) : undefined;
+      return { progress: due ? await readProgress(this.#client, attempt.state.pod) : undefined };
     }
-    if (attempt?.state.kind !== "Succeeded" && attempt?.state.kind !== "Failed") return undefined;
+    if (attempt?.state.kind !== "Succeeded" && attempt?.state.kind !== "Failed") return { progress: undefined };
     const [last] = this.#caches.pods
       .byIndex("job", `${run.metadata.namespace}/${attempt.record.jobName}`)
       .sort((a, b) => ((a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? 1 : -1));
-    return last && readProgress(this.#client, last);
+    return { progress: undefined, ...(last && (await readEnd(this.#client, last, run.spec.runHash))) };
   }
 
   /** Carries out the actions; returns the decision with their result. */

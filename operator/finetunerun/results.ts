@@ -1,4 +1,5 @@
 /** Converts a training's report to the API's results. Pure. It ignores figures that do not belong to this run. */
+import type { Curve } from "../../trainer/contract/curves.ts";
 import type { Envelope, EvaluationFigures, TrainFigures } from "../../trainer/contract/report.ts";
 import { furtherMetrics } from "../../trainer/contract/taskMetrics.ts";
 import type { ProgressStatus, Results } from "../api/common.ts";
@@ -11,7 +12,7 @@ export function trainFiguresOf(envelope: Envelope | undefined, runHash: string):
   return envelope.figures?.runHash === runHash ? envelope.figures : undefined;
 }
 
-export function resultsOf(figures: TrainFigures): Results {
+export function resultsOf(figures: TrainFigures, curves: readonly Curve[] = []): Results {
   const evaluation = evaluationOf(figures.evaluationBefore, figures.evaluationAfter);
   return {
     steps: figures.steps,
@@ -20,6 +21,7 @@ export function resultsOf(figures: TrainFigures): Results {
     ...(figures.evalLoss === undefined ? {} : { evalLoss: figureText(figures.evalLoss) }),
     ...rewardsOf(figures),
     ...(evaluation === undefined ? {} : { evaluation }),
+    ...(curves.length === 0 ? {} : { curves: [...curves] }),
     trainableParameters: figures.trainableParameters,
     totalParameters: figures.totalParameters,
     trainedTokens: figures.trainedTokens,

@@ -79,7 +79,7 @@ export const attemptSucceeded: Step = (world) => {
     exitCode: 0,
     endedAt: state.endedAt,
   });
-  const results = resultsOf(figures);
+  const results = resultsOf(figures, world.curves);
   const status = { ...ended, results, progress: finalProgress(results, world.now) };
   return decisionOf(world, "Ready", "Succeeded", "Completed", message, status, "True");
 };

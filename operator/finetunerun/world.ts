@@ -1,4 +1,5 @@
 /** The input and the output of a FineTuneRun's decision. */
+import type { Curve } from "../../trainer/contract/curves.ts";
 import type { Progress } from "../../trainer/contract/progress.ts";
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
@@ -24,6 +25,8 @@ export interface World {
   attempt: CurrentAttempt | undefined;
   /** Read from the pod's log in this reconcile, if it was due. */
   progress: Progress | undefined;
+  /** Read from the log of a training that succeeded. */
+  curves?: readonly Curve[] | undefined;
 }
 
 export interface CurrentAttempt {

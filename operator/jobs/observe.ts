@@ -1,4 +1,5 @@
 /** Reads a Job and its pods as one state. I/O: it asks the API server before an object missing in the caches counts as absent. */
+import type { Curve } from "../../trainer/contract/curves.ts";
 import type { Progress } from "../../trainer/contract/progress.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -6,7 +7,7 @@ import { ApiError } from "../runtime/errors.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import { type JobState, jobState } from "./outcome.ts";
-import { lastProgress } from "./progress.ts";
+import { lastCurves, lastProgress } from "./progress.ts";
 import { queuedWords, queueOf, type Workload, workloadSelector, workloadVersions, workloadWords } from "./queue.ts";
 import { containerName } from "./render.ts";
 import { batchJobs, type Job, type Pod, pods } from "./resources.ts";
@@ -99,12 +100,27 @@ function lacksWords(state: JobState): boolean {
 
 /** The last progress line of a pod's log; undefined when there is none, or the log cannot be read now. */
 export async function readProgress(client: Client, pod: Pod): Promise<Progress | undefined> {
+  return lastProgress(await logEnd(client, pod, { tailLines: 5, limitBytes: 16_384 }));
+}
+
+/** What the log of an ended training says last: its progress, and of this run the curves. */
+export async function readEnd(client: Client, pod: Pod, runHash: string): Promise<LogEnd> {
+  // The node may keep a long line in parts, and counts each as a line.
+  const log = await logEnd(client, pod, { tailLines: 20, limitBytes: 131_072 });
+  return { progress: lastProgress(log), curves: lastCurves(log, runHash) };
+}
+
+export interface LogEnd {
+  progress?: Progress | undefined;
+  curves?: readonly Curve[] | undefined;
+}
+
+async function logEnd(client: Client, pod: Pod, size: { tailLines: number; limitBytes: number }): Promise<string> {
   const { name, namespace = "" } = pod.metadata;
   try {
-    const log = await client.log({ namespace, name }, { container: containerName, tailLines: 5, limitBytes: 16_384 });
-    return lastProgress(log);
+    return await client.log({ namespace, name }, { container: containerName, ...size });
   } catch {
     // The container is starting or gone; the next read distinguishes the two.
-    return undefined;
+    return "";
   }
 }

@@ -1,5 +1,6 @@
 /** Converts the trainer's progress to the status. Pure. */
 import { isDeepStrictEqual } from "node:util";
+import { type Curve, parseCurves } from "../../trainer/contract/curves.ts";
 import { type Progress, parseProgress } from "../../trainer/contract/progress.ts";
 import type { ProgressStatus } from "../api/common.ts";
 import { timestamp } from "../runtime/clock.ts";
@@ -14,6 +15,15 @@ export function lastProgress(log: string): Progress | undefined {
     .reverse()
     .map(parseProgress)
     .find((progress) => progress !== undefined);
+}
+
+/** The curves of a run in a log's tail. */
+export function lastCurves(log: string, runHash: string): Curve[] | undefined {
+  return log
+    .split("\n")
+    .reverse()
+    .map((line) => parseCurves(line, runHash))
+    .find((curves) => curves !== undefined);
 }
 
 export function progressStatus(progress: Progress, previous: ProgressStatus | undefined, now: Date): ProgressStatus {

@@ -42,6 +42,17 @@ export class Client {
     }
   }
 
+  /** Names of the programs that wrote parts of an object, as the API server recorded them; none if it does not exist. */
+  async managers(resource: Resource<KubeObject>, at: At): Promise<string[]> {
+    const answer = await this.#transport.json({ method: "GET", path: pathOf(resource, at) }).catch((error) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+    const fields = isRecord(answer) && isRecord(answer.metadata) ? answer.metadata.managedFields : undefined;
+    const entries = Array.isArray(fields) ? fields : [];
+    return entries.flatMap((entry) => (isRecord(entry) && typeof entry.manager === "string" ? [entry.manager] : []));
+  }
+
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions): Promise<Page<T>> {
     const answer = await this.#transport.json({
       method: "GET",
@@ -175,6 +186,16 @@ export class Client {
   async log(at: At, options: { container: string; tailLines: number; limitBytes: number }): Promise<string> {
     const path = `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;
     return this.#transport.text({ method: "GET", path, query: options, requestTimeoutMs: 5_000, maxAttempts: 1 });
+  }
+
+  /** The lines of a container's log that are not empty, from its beginning; `follow`: until the container ends. */
+  logLines(
+    at: At,
+    options: { container: string; follow: boolean; silenceMs: number; signal: AbortSignal },
+  ): AsyncGenerator<string> {
+    const path = `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;
+    const { container, follow, silenceMs, signal } = options;
+    return this.#transport.lines({ method: "GET", path, query: { container, follow }, signal }, silenceMs);
   }
 
   /** Streams a watch, one event per line. */

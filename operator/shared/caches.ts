@@ -63,10 +63,18 @@ export function newReflectors(caches: Caches, client: Client, namespace: string 
   return [
     watch(fineTuneJobs, caches.fineTuneJobs),
     watch(fineTuneRuns, caches.fineTuneRuns),
-    watch(adapters, caches.adapters),
+    watch(adapters, caches.adapters, { keep: withoutCurves }),
     watch(batchJobs, caches.jobs, { labelSelector, keep: withoutTemplate }),
     watch(pods, caches.pods, { labelSelector, keep: withoutSpec }),
   ];
+}
+
+/** Drops the curves, most of an Adapter's bytes: the operator writes them once and never reads them. */
+function withoutCurves(adapter: Adapter): Adapter {
+  const { results } = adapter.spec;
+  if (results?.curves === undefined) return adapter;
+  const { curves: _, ...rest } = results;
+  return { ...adapter, spec: { ...adapter.spec, results: rest } };
 }
 
 /** Drops a Job's template, which the operator only writes: its run file is most of a Job's bytes. */

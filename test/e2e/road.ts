@@ -5,6 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { counted, isWrite } from "../cluster/auditLog.ts";
 import { type Bench, condition, manifest, type Team } from "./bench.ts";
+import { pluginWorks } from "./plugin.ts";
 
 const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 };
 const exports = { exports: [{ name: "merged", merged: { dtype: "BF16" } }] };
@@ -35,6 +36,9 @@ export function roadTests(bench: () => Bench): void {
     assert.match(await team.kubectl("get", "ftr"), /run-[0-9a-f]{16}\s+True\s+Succeeded\s+20\/20/);
     assert.match(await team.kubectl("get", "adapters"), /parity-[0-9a-f]{8}\s+parity\s+1/);
   });
+
+  test("kubectl finetune plots, compares, lists, explains an edit, promotes and prints logs", () =>
+    pluginWorks(bench(), team, "parity", { evaluation, adapter: exports }));
 
   test("a second apply and a restarted operator write nothing", async () => {
     const versions = async () =>

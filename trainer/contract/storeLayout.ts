@@ -27,6 +27,8 @@ export const storeLayout = {
   /** Exports with the same settings share a directory; a different export with the same name has its own. */
   export: (run: string, entry: ExportEntry) => `${run}/exports/${entry.name}-${hashOf(entry)}`,
   metrics: (run: string) => `${run}/metrics.jsonl`,
+  /** The same curve for TensorBoard, which recognises its files by their names. */
+  events: (run: string) => `${run}/events.out.tfevents.0.luthier`,
   report: (run: string) => `${run}/report.json`,
 } as const;
 

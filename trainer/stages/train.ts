@@ -142,7 +142,7 @@ class Training {
     const { positionOffset } = opened.engine.compiled;
     this.#rope = ropeTable(model, Math.max(rowTokens, generation?.capacity ?? 0), positionOffset);
     this.#checkpoints = new Checkpoints(context.stores, storeLayout.checkpoints(run));
-    this.#metrics = new Metrics(context.stores, storeLayout.metrics(run), progress, this.#target.peakBytes);
+    this.#metrics = new Metrics(context.stores, run, progress, this.#target.peakBytes);
   }
 
   async run(): Promise<WrittenReport> {

@@ -1,10 +1,12 @@
 /**
- * The curve of a run: a progress line for each step, in metrics.jsonl and for listeners. A resumed run drops the lines
+ * The curve of a run: a progress line for each step, in metrics.jsonl, in a TensorBoard event file and for listeners. A resumed run drops the lines
  * after its checkpoint, because it repeats those steps.
  */
 import { formatProgress, type Progress, parseProgress } from "../contract/progress.ts";
+import { storeLayout } from "../contract/storeLayout.ts";
 import type { ProgressReporter } from "../progress/progressReporter.ts";
 import type { Stores } from "../stores/stores.ts";
+import { eventFile } from "./eventFile.ts";
 import { type EvalRewards, evalRewardsOf } from "./rewards.ts";
 import type { StepFigures } from "./step.ts";
 
@@ -27,9 +29,19 @@ export interface StepReport {
   seconds: number;
 }
 
+/** The lines of a run's metrics.jsonl; none if it does not exist. */
+export async function readMetrics(stores: Stores, run: string): Promise<Progress[]> {
+  const uri = storeLayout.metrics(run);
+  const store = stores.of(uri);
+  if (!(await store.stat(uri))) return [];
+  const text = Buffer.from(await store.read(uri)).toString("utf8");
+  return text.split("\n").flatMap((line) => parseProgress(line) ?? []);
+}
+
 export class Metrics {
   readonly #stores: Stores;
-  readonly #uri: string;
+  /** URI of the run's directory. */
+  readonly #run: string;
   readonly #reporter: ProgressReporter;
   readonly #peakBytes: () => number;
   #lines: Progress[] = [];
@@ -39,19 +51,17 @@ export class Metrics {
   #validation: ValidationFigures = {};
 
   /** `peakBytes`: the most memory so far, of the process or of the GPU that trains. */
-  constructor(stores: Stores, uri: string, reporter: ProgressReporter, peakBytes: () => number) {
+  constructor(stores: Stores, run: string, reporter: ProgressReporter, peakBytes: () => number) {
     this.#stores = stores;
-    this.#uri = uri;
+    this.#run = run;
     this.#reporter = reporter;
     this.#peakBytes = peakBytes;
   }
 
   /** Reads an earlier attempt's lines up to `step`. */
   async resume(step: number): Promise<void> {
-    const store = this.#stores.of(this.#uri);
-    if (step === 0 || !(await store.stat(this.#uri))) return;
-    const text = Buffer.from(await store.read(this.#uri)).toString("utf8");
-    const earlier = text.split("\n").flatMap((line) => parseProgress(line) ?? []);
+    const earlier = step === 0 ? [] : await readMetrics(this.#stores, this.#run);
+    if (earlier.length === 0) return;
     const kept = earlier.filter(({ done }) => done <= step);
     this.#lines = kept;
     this.#latest = kept.at(-1);
@@ -79,10 +89,12 @@ export class Metrics {
     this.#reporter.report(line);
   }
 
-  /** Writes the curve so far. */
+  /** Writes the curve so far, also for TensorBoard. */
   async flush(): Promise<void> {
     const text = this.#lines.map((line) => `${formatProgress(line)}\n`).join("");
-    await this.#stores.of(this.#uri).write(this.#uri, Buffer.from(text));
+    const store = this.#stores.of(this.#run);
+    await store.write(storeLayout.metrics(this.#run), Buffer.from(text));
+    await store.write(storeLayout.events(this.#run), eventFile(this.#lines));
   }
 
   /** Listeners get the newest validation's figures with every line; the file has it only at the step that computed it. */
