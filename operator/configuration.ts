@@ -19,6 +19,8 @@ export interface Configuration {
   port: number;
   /** /metrics on a port of its own, over TLS and with authorization; directory of tls.crt and tls.key. */
   secureMetrics: { port: number; certificates: string } | undefined;
+  /** Directory of `url` and `signingKey` of the webhook that gets events; undefined: none. */
+  notifications: string | undefined;
   logLevel: string;
 }
 
@@ -42,6 +44,8 @@ Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
   --metrics-certs DIR       serve /metrics over TLS with tls.crt and      LUTHIER_METRICS_CERTS
                             tls.key of DIR, for those who may get it
   --metrics-port PORT       port of /metrics over TLS (default 8443)      LUTHIER_METRICS_PORT
+  --notifications DIR       send events to the webhook of DIR/url,        LUTHIER_NOTIFICATIONS
+                            signed with DIR/signingKey
   --log-level LEVEL         trace debug info warn error (default info)    LUTHIER_LOG_LEVEL
   --help                    this text
 `;
@@ -75,6 +79,7 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
     secureMetrics: certificates
       ? { port: readPort("--metrics-port", flags["metrics-port"] ?? env.LUTHIER_METRICS_PORT ?? "8443"), certificates }
       : undefined,
+    notifications: (flags.notifications ?? env.LUTHIER_NOTIFICATIONS) || undefined,
     logLevel: readLevel(flags["log-level"] ?? env.LUTHIER_LOG_LEVEL ?? "info"),
   };
 }
@@ -98,6 +103,7 @@ function readFlags(argv: readonly string[]) {
         port: { type: "string" },
         "metrics-certs": { type: "string" },
         "metrics-port": { type: "string" },
+        notifications: { type: "string" },
         "log-level": { type: "string" },
         help: { type: "boolean" },
       },

@@ -1,16 +1,17 @@
 /**
- * Assembles the operator: caches, three controllers, and the map from changes to reconciled objects.
+ * Assembles the operator: caches, three controllers, the notifier if there is a webhook, and the map from changes to reconciled objects.
  */
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import { AdapterReconciler } from "./adapter/controller.ts";
-import { labels, managedBy } from "./api/names.ts";
+import { managedBy } from "./api/names.ts";
 import type { Configuration } from "./configuration.ts";
 import { FineTuneJobReconciler } from "./finetunejob/controller.ts";
 import { Planner } from "./finetunejob/planner.ts";
 import { FineTuneRunReconciler } from "./finetunerun/controller.ts";
 import { FineTuningMetrics } from "./finetunerun/metrics.ts";
 import { wokenBy } from "./finetunerun/turns.ts";
+import { jobKeyOf, Notifier } from "./notifications/notifier.ts";
 import { Authorizer } from "./runtime/authorization.ts";
 import { Client } from "./runtime/client.ts";
 import { systemClock } from "./runtime/clock.ts";
@@ -72,6 +73,17 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
     adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, pods })),
   };
   wake(caches, controllers);
+  const { notifications } = configuration;
+  const notifier =
+    notifications === undefined
+      ? []
+      : [
+          controller(
+            "notification",
+            new Notifier({ caches, directory: notifications, clock, log, registry: metrics.registry }),
+          ),
+        ];
+  for (const one of notifier) wakeNotifier(caches, one);
   const { leaderElection } = configuration;
   const elector =
     leaderElection &&
@@ -84,7 +96,7 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   const manager: Manager = new Manager({
     name: managedBy,
     reflectors: newReflectors(caches, client, namespace, log),
-    controllers: Object.values(controllers),
+    controllers: [...Object.values(controllers), ...notifier],
     elector,
     transport,
     metrics,
@@ -126,8 +138,8 @@ function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller;
   });
   caches.adapters.onChange(({ object }) => {
     adapters.queue.add(keyOf(object));
-    const job = object.metadata.labels?.[labels.job];
-    if (job !== undefined) jobs.queue.add(`${object.metadata.namespace}/${job}`);
+    const job = jobKeyOf(object);
+    if (job !== undefined) jobs.queue.add(job);
   });
   const wakeJobOwners = (job: KubeObject) => {
     wakeOwners(job, "FineTuneJob", jobs);
@@ -139,6 +151,14 @@ function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller;
     const name = object.metadata.labels?.["batch.kubernetes.io/job-name"];
     const job = name === undefined ? undefined : caches.jobs.get(`${object.metadata.namespace}/${name}`);
     if (job) wakeJobOwners(job);
+  });
+}
+
+function wakeNotifier(caches: Caches, { queue }: Controller): void {
+  caches.fineTuneJobs.onChange(({ object }) => queue.add(keyOf(object)));
+  caches.adapters.onChange(({ object }) => {
+    const job = jobKeyOf(object);
+    if (job !== undefined) queue.add(job);
   });
 }
 

@@ -146,6 +146,25 @@ test("policies restrict the operator and the trainer pods of the named namespace
   assert.deepEqual(at(trainer, "spec.egress.1"), { ports: [{ protocol: "TCP", port: 443 }] });
 });
 
+test("a webhook's Secret is mounted by its two keys, and the policy admits its receiver", async () => {
+  const receiver = "networkPolicy.operator.egress[0].ports[0].port=8443";
+  const objects = await render({
+    set: ["notifications.secretName=hook", "networkPolicy.operator.enabled=true", receiver],
+  });
+  const [deployment] = ofKind(objects, "Deployment");
+  const pod = at(deployment, "spec.template.spec");
+  assert.match(
+    JSON.stringify(at(pod, "containers.0.env")),
+    /"LUTHIER_NOTIFICATIONS","value":"\/luthier\/notifications"/,
+  );
+  assert.equal(at(pod, "containers.0.volumeMounts.0.mountPath"), "/luthier/notifications");
+  const items = ["url", "signingKey"].map((key) => ({ key, path: key }));
+  assert.deepEqual(at(pod, "volumes"), [{ name: "notifications", secret: { secretName: "hook", items } }]);
+  const [policy] = ofKind(objects, "NetworkPolicy");
+  assert.deepEqual(at(policy, "spec.egress.2"), { ports: [{ port: 8443 }] });
+  assert.equal(at(ofKind(await render(), "Deployment")[0], "spec.template.spec.volumes"), undefined);
+});
+
 test("the alerts fire when they should and at no other time", async () => {
   const promtool = await findPromtool();
   await run(promtool, ["check", "rules", path.join(chart, "files/alerts.yaml")]);

@@ -1,0 +1,155 @@
+/**
+ * Sends the events of FineTuneJobs to one webhook. Its URL and signing key are files of a mounted Secret, read for each attempt,
+ * so that they may rotate; neither is logged nor written into an object.
+ *
+ * It keeps what it sent in memory alone, and writes nothing to the cluster. Each event is sent at least once if the operator
+ * runs within an hour of it; a restart may send those of the last hour again, with the same ids.
+ */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import type { Logger } from "pino";
+import { Counter, type Registry } from "prom-client";
+import { EnvHttpProxyAgent, request } from "undici";
+import type { FineTuneJob } from "../api/kinds.ts";
+import { labels } from "../api/names.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Result } from "../runtime/controller.ts";
+import { type Caches, inNamespace } from "../shared/caches.ts";
+import { type CloudEvent, type EventType, type Notice, noticesOf } from "./events.ts";
+import { signedHeaders, signingKey } from "./signature.ts";
+
+const second = 1000;
+const hour = 3600 * second;
+/** An event that is older when it is first seen is not news: the operator was just started, or the webhook just set. */
+const newsMs = hour;
+/** The end of the retries. */
+const patienceMs = 24 * hour;
+const attemptMs = 10 * second;
+/** The pause before the next attempt is half the event's age, within these bounds. */
+const pauseMs = { least: 5 * second, most: 900 * second };
+
+/** Keys of the Secret. */
+const files = { url: "url", key: "signingKey" };
+
+/** What was sent, or is not to be sent, of a job: the last id of each type. */
+type Settled = Map<EventType, string>;
+
+export class Notifier {
+  readonly #caches: Pick<Caches, "fineTuneJobs" | "adapters">;
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #sent: Counter<"type" | "outcome">;
+  readonly #settled = new Map<string, Settled>();
+  /** Ids of the events that wait for another attempt. */
+  readonly #pending = new Set<string>();
+  readonly #agent = new EnvHttpProxyAgent({ headersTimeout: attemptMs, bodyTimeout: attemptMs });
+
+  constructor(options: {
+    caches: Pick<Caches, "fineTuneJobs" | "adapters">;
+    /** Of the files `url` and `signingKey`. */
+    directory: string;
+    clock: Clock;
+    log: Logger;
+    registry: Registry;
+  }) {
+    this.#caches = options.caches;
+    this.#directory = options.directory;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#sent = new Counter({
+      name: "luthier_notifications_total",
+      help: "Attempts to send an event to the webhook",
+      labelNames: ["type", "outcome"],
+      registers: [options.registry],
+    });
+  }
+
+  async reconcile(key: string): Promise<Result> {
+    const job = this.#caches.fineTuneJobs.get(key);
+    if (job === undefined) {
+      this.#settled.delete(key);
+      return {};
+    }
+    const settled = this.#settled.get(key) ?? new Map();
+    this.#settled.set(key, settled);
+    const pauses: number[] = [];
+    for (const notice of this.#noticesOf(job)) {
+      const pause = await this.#handle(notice, settled);
+      if (pause !== undefined) pauses.push(pause);
+    }
+    return pauses.length === 0 ? {} : { requeueAfterMs: Math.min(...pauses) };
+  }
+
+  #noticesOf(job: FineTuneJob): Notice[] {
+    return noticesOf(job, this.#caches.adapters.byIndex("job", inNamespace(job, job.metadata.name)));
+  }
+
+  /** Returns the pause before the next attempt, if there is one. */
+  async #handle({ type, event }: Notice, settled: Settled): Promise<number | undefined> {
+    if (settled.get(type) === event.id) return undefined;
+    const ageMs = Math.max(0, this.#clock().getTime() - Date.parse(event.time));
+    const isNews = ageMs < newsMs || settled.has(type) || this.#pending.has(event.id);
+    const fault = isNews ? await this.#send(event) : undefined;
+    if (isNews) this.#sent.inc({ type, outcome: fault === undefined ? "Delivered" : "Failed" });
+    if (fault !== undefined && ageMs < patienceMs) {
+      this.#pending.add(event.id);
+      this.#log.warn(
+        { type: event.type, id: event.id, subject: event.subject, fault },
+        "the webhook was not delivered",
+      );
+      return Math.min(pauseMs.most, Math.max(pauseMs.least, ageMs / 2));
+    }
+    if (fault !== undefined) this.#log.error({ id: event.id, fault }, "the webhook is given up after a day");
+    this.#pending.delete(event.id);
+    settled.set(type, event.id);
+    return undefined;
+  }
+
+  /** Undefined if the receiver accepted the event, else the fault, without the URL. */
+  async #send(event: CloudEvent): Promise<string | undefined> {
+    const target = await this.#target();
+    if ("fault" in target) return target.fault;
+    const body = JSON.stringify(event);
+    try {
+      const response = await request(target.url, {
+        method: "POST",
+        dispatcher: this.#agent,
+        headers: {
+          "content-type": "application/cloudevents+json; charset=utf-8",
+          ...signedHeaders(target.key, { id: event.id, body, at: this.#clock() }),
+        },
+        body,
+        signal: AbortSignal.timeout(attemptMs),
+      });
+      await response.body.dump({ limit: 65_536 });
+      return response.statusCode < 300 ? undefined : `the receiver answered ${response.statusCode}`;
+    } catch (error) {
+      // A message may contain the URL, and with it a secret.
+      return `the receiver cannot be reached: ${codeOf(error)}`;
+    }
+  }
+
+  async #target(): Promise<{ url: URL; key: Buffer } | { fault: string }> {
+    const read = (name: string) => readFile(path.join(this.#directory, name), "utf8").catch(() => undefined);
+    const [address, secret] = [await read(files.url), await read(files.key)];
+    const url = URL.parse(address?.trim() ?? "");
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      return { fault: `the Secret's key ${files.url} is not an http or https URL` };
+    }
+    const key = signingKey(secret ?? "");
+    if (key === undefined) return { fault: `the Secret's key ${files.key} is not whsec_ and 24 to 64 bytes in base64` };
+    return { url, key };
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return error instanceof Error ? error.name : "unknown";
+}
+
+/** The key of the job that an Adapter belongs to. */
+export function jobKeyOf({ metadata }: { metadata: FineTuneJob["metadata"] }): string | undefined {
+  const job = metadata.labels?.[labels.job];
+  return job === undefined ? undefined : `${metadata.namespace}/${job}`;
+}
