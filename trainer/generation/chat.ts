@@ -7,6 +7,7 @@ import { compile } from "../compile/compile.ts";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
 import type { Codec } from "../data/encoding/codec.ts";
+import type { Opening } from "../data/encoding/opening.ts";
 import { encodePrompt } from "../data/encoding/questions.ts";
 import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import type { Message } from "../data/rows/example.ts";
@@ -103,7 +104,7 @@ export class Chat {
 
   /** Streams the answer to a conversation as pieces of text. Throws a failure when the conversation is too long. */
   async *answer(messages: readonly Message[], options: AnswerOptions): AsyncIterable<string> {
-    const { tokenizer, endIds } = this.#codec;
+    const { tokenizer, endIds, opening } = this.#codec;
     const prompt = await encodePrompt({ messages }, this.#codec);
     const { capacity } = this.#forward.shape;
     if (prompt.length >= capacity) {
@@ -118,7 +119,7 @@ export class Chat {
     let next = await this.#feed(prompt, options, 0);
     while (!endIds.has(next) && answer.length < options.maxNewTokens && !options.signal.aborted) {
       answer.push(next);
-      const longer = tokenizer.decode(answer);
+      const longer = tokenizer.decode(opening ? shownOf(answer, opening) : answer);
       // A character may need several tokens; until it is complete the text ends with a replacement character.
       if (!longer.endsWith("\ufffd")) {
         yield longer.slice(text.length);
@@ -175,4 +176,9 @@ async function checkRepeated(base: BaseTensors, { repeated }: PeftAdapter): Prom
       `the adapter holds a ${name} of its own, which differs from the base's (PEFT saves an embedding that was resized): use the base that it was trained on, saved with that embedding`,
     );
   }
+}
+
+/** An answer's tokens without the opening that the template writes before every answer; none while that is not complete. */
+function shownOf(answer: readonly number[], { ids }: Opening): readonly number[] {
+  return answer.every((id, index) => index >= ids.length || id === ids[index]) ? answer.slice(ids.length) : answer;
 }

@@ -7,6 +7,7 @@ import { invalid } from "../contract/failure.ts";
 import type { EvaluationFigures } from "../contract/report.ts";
 import { type AnswerMetric, type FurtherMetric, furtherMetrics, readsAnswers } from "../contract/taskMetrics.ts";
 import type { Codec } from "../data/encoding/codec.ts";
+import { withoutOpening } from "../data/encoding/opening.ts";
 import type { EvaluationManifest } from "../data/packed/manifests.ts";
 import { RowError } from "../data/rows/example.ts";
 import type { CacheForward } from "../engine/cacheForward.ts";
@@ -40,13 +41,30 @@ export async function evaluate(
   const given = predicting ? await givenAnswers(questions, codec, maxNewTokens) : [];
   const prompts = questions.map(({ prompt }) => prompt);
   const endTokens = codec.endIds;
-  const answers = answering ? await greedyAnswers(forward, prompts, { maxNewTokens, endTokens, ...pass(0) }) : [];
+  const opened = Math.max(0, ...questions.map(({ opening }) => opening?.length ?? 0));
+  const longest = maxNewTokens + opened;
+  const answers = answering
+    ? await greedyAnswers(forward, prompts, { maxNewTokens: longest, endTokens, ...pass(0) })
+    : [];
   const prediction = predicting ? await predict(forward, given, pass(total - questions.length)) : undefined;
   return figuresOf(settings, {
-    answers: answers.map((answer) => codec.tokenizer.decode(answer)),
+    answers: answers.map((answer, index) =>
+      codec.tokenizer.decode(ownTokens(answer, questions[index]!, settings, codec)),
+    ),
     references: questions.map(({ reference }) => reference),
     prediction,
   });
+}
+
+/** An answer's tokens after its opening, at most `maxNewTokens`. */
+function ownTokens(
+  answer: readonly number[],
+  { opening }: Questions[number],
+  { maxNewTokens }: Measured,
+  codec: Codec,
+): readonly number[] {
+  const own = opening && codec.opening ? withoutOpening(answer, codec.opening) : answer;
+  return own.slice(0, maxNewTokens);
 }
 
 /** The references' tokens after their prompts, without white space at their ends, at most `maxNewTokens`. */
@@ -55,16 +73,17 @@ async function givenAnswers(
   { tokenizer }: Codec,
   maxNewTokens: number,
 ): Promise<readonly GivenAnswer[]> {
-  const texts = questions.map(({ prompt, reference }) => ({
+  const contexts = questions.map(({ prompt, opening = [] }) => [...prompt, ...opening]);
+  const texts = questions.map(({ reference }, index) => ({
     text: reference.trimEnd(),
-    before: tokenizer.display(prompt),
+    before: tokenizer.display(contexts[index]!),
   }));
   const encoded = await tokenizer.encodeAll(texts);
-  const given = questions.map(({ prompt, line }, index) => {
+  const given = questions.map(({ line }, index) => {
     const answer = encoded[index]!;
     if (answer instanceof RowError)
       throw invalid("ReferenceInvalid", `evaluation.test: line ${line}: its reference: ${answer.message}`);
-    return { prompt, answer: answer.slice(0, maxNewTokens) };
+    return { prompt: contexts[index]!, answer: answer.slice(0, maxNewTokens) };
   });
   if (given.some(({ answer }) => answer.length > 0)) return given;
   throw invalid(

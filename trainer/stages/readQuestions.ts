@@ -80,8 +80,8 @@ async function readAll(
 
 async function askable(example: Example, { codec, maxTokens }: ReadQuestionsOptions): Promise<Question> {
   const question = await questionOf(example, codec);
-  const { length } = question.prompt;
-  if (length === 0) throw new RowError("its prompt is empty");
+  if (question.prompt.length === 0) throw new RowError("its prompt is empty");
+  const length = question.prompt.length + (question.opening?.length ?? 0);
   if (length <= maxTokens) return question;
   throw new OverlongError(
     `its prompt has ${length} tokens, but at most ${maxTokens} fit (dataset.maxSequenceLength, the model's context)`,

@@ -5,10 +5,11 @@ import { type TestContext, test } from "node:test";
 import type { ExportEntry } from "../contract/exports.ts";
 import { StageFailure } from "../contract/failure.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { taskMetricNames } from "../contract/taskMetrics.ts";
+import { type TaskMetricName, taskMetricNames } from "../contract/taskMetrics.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { Chat } from "../generation/chat.ts";
 import { Objects } from "../stores/objects.ts";
+import { chatMl } from "../testing/tinyModel.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
 import { readPeftAdapter } from "../weights/adapterSource.ts";
 import { StoredModel } from "../weights/storedModel.ts";
@@ -59,6 +60,23 @@ test("an evaluation's answer ends at any of the model's end tokens", async (t) =
   await writeFile(`${training.directory}/test.jsonl`, `${JSON.stringify({ messages })}\n`);
   const { figures } = await runTrain(await training.trainFile(), training.context());
   assert.equal(figures.evaluationBefore!.exactMatch, 1);
+});
+
+test("what a template writes before every answer is learnt, but no part of the answer in metrics and in a chat", async (t) => {
+  const metrics: TaskMetricName[] = ["ExactMatch", "F1", "TokenAccuracy", "Pattern"];
+  const evaluation = { metrics, pattern: "^(yes|no)$", maxNewTokens: 3 };
+  const training = await TinyTraining.make(t, { ...task, evaluation });
+  const base = `${training.directory}/base`;
+  const opened = chatMl.replace("message['content']", "('<|pad|>' if message['role'] == 'assistant' else '') + $&");
+  await writeFile(`${base}/chat_template.jinja`, opened);
+  const context = training.context();
+  const { figures } = await runTrain(await training.trainFile(), context);
+  const { exactMatch, metrics: after } = figures.evaluationAfter!;
+  assert.deepEqual([figures.evaluationBefore!.exactMatch, exactMatch], [0, 1]);
+  assert.deepEqual(after, { TokenAccuracy: 1, F1: 1, Pattern: 1 });
+  const model = await StoredModel.inDirectory(context.stores, `file://${base}`);
+  const adapter = await readPeftAdapter(context.stores, `file://${await training.runPath()}/adapter`);
+  assert.deepEqual(await answersOf({ model, adapter: adapter! }), ["yes", "no"]);
 });
 
 test("QLoRA learns the task on an NF4 base, and merges into the original and into the dequantised weights", async (t) => {

@@ -33,14 +33,14 @@ const torchTypes = { F32: "float32", BF16: "bfloat16", F16: "float16" } as const
 const generationFile = "generation_config.json";
 
 /**
- * The end tokens of the model, if its files do not list the token with which its chat template ends an answer: the
- * model learnt that token, and servers stop only at listed ones. Undefined when it is listed or does not exist.
+ * The end tokens of the model, if its files do not list a token with which its chat template ends an answer: the
+ * model learnt that token, and servers stop only at listed ones. Undefined when all are listed.
  */
 async function unlistedEnds(base: StoredModel): Promise<number[] | undefined> {
   const texts = await base.codecTexts();
-  const { tokenizer, turnEnd, endIds } = await codecOf(texts);
+  const { tokenizer, templateEndIds, endIds } = await codecOf(texts);
   const listed = [tokenizer.eosId, ...configuredEndIds(texts)];
-  return turnEnd === undefined || listed.includes(turnEnd.id) ? undefined : [...endIds];
+  return templateEndIds.every((id) => listed.includes(id)) ? undefined : [...endIds];
 }
 
 async function contentOf(base: StoredModel, name: string, dtype: FloatType | undefined): Promise<Uint8Array> {

@@ -3,7 +3,8 @@ import { parseJson } from "../../formats/huggingFace.ts";
 import { ChatTemplate, type TemplateTexts, templateTexts } from "../template/chatTemplate.ts";
 import { Tokenizer, type TokenizerTexts } from "../tokenizer/tokenizer.ts";
 import { configuredEndIds } from "./endTokens.ts";
-import { type TurnEnd, turnEndOf } from "./turnEnd.ts";
+import { type Opening, openingOf } from "./opening.ts";
+import { callEndOf, type TurnEnd, turnEndOf } from "./turnEnd.ts";
 
 export interface CodecTexts extends TokenizerTexts {
   /** The model's files of chat templates, by the template's name. */
@@ -20,9 +21,13 @@ export interface Codec {
   readonly template: ChatTemplate | undefined;
   /** How the template ends an answer; undefined when it writes no token after one. */
   readonly turnEnd: TurnEnd | undefined;
+  /** What the template writes before an answer; undefined when it writes no token there. */
+  readonly opening: Opening | undefined;
+  /** Tokens with which the template ends an answer, and one that calls a tool, if that is another. */
+  readonly templateEndIds: readonly number[];
   /**
    * Tokens that end an answer: the tokenizer's `eos_token`, `eos_token_id` of config.json and
-   * generation_config.json, and the token with which the template ends an answer.
+   * generation_config.json, and those of the template.
    */
   readonly endIds: ReadonlySet<number>;
 }
@@ -33,7 +38,9 @@ export async function codecOf(texts: CodecTexts): Promise<Codec> {
   const templates = templateTexts(parseJson("tokenizer_config.json", texts.config), texts.templates ?? {});
   const template = Object.keys(templates).length === 0 ? undefined : new ChatTemplate(templates, tokenizer.special);
   const turnEnd = template && turnEndOf(template, tokenizer);
-  const configured = configuredEndIds(texts);
-  const endIds = new Set([tokenizer.eosId, ...configured, ...(turnEnd ? [turnEnd.id] : [])]);
-  return { tokenizer, template, turnEnd, endIds };
+  const opening = template && (await openingOf(template, tokenizer));
+  const callEnd = template && callEndOf(template, tokenizer, turnEnd);
+  const templateEndIds = [turnEnd?.id, callEnd].filter((id) => id !== undefined);
+  const endIds = new Set([tokenizer.eosId, ...configuredEndIds(texts), ...templateEndIds]);
+  return { tokenizer, template, turnEnd, opening, templateEndIds, endIds };
 }

@@ -6,6 +6,8 @@ import { requireTemplate } from "./pieces.ts";
 export interface Question {
   /** Tokens up to the start of the answer. */
   prompt: number[];
+  /** What the template writes between the prompt and the reference, if a token ends it. */
+  opening?: number[];
   reference: string;
 }
 
@@ -34,7 +36,11 @@ export async function questionOf(example: Example, codec: Codec): Promise<Questi
       if (last.content === null || (last.content === "" && last.tool_calls))
         throw new RowError("its last answer calls tools: there is no text to compare with");
       const asked = { messages: messages.slice(0, -1), ...(tools && { tools }) };
-      return { prompt: await encodePrompt(asked, codec), reference: withoutEnd(last.content, codec) };
+      return {
+        prompt: await encodePrompt(asked, codec),
+        ...(isOpened(asked, last.content, codec) && { opening: [...codec.opening!.ids] }),
+        reference: withoutEnd(last.content, codec),
+      };
     }
   }
 }
@@ -42,6 +48,14 @@ export async function questionOf(example: Example, codec: Codec): Promise<Questi
 /** A conversation up to the start of the assistant's answer. Rejects with `RowError`. */
 export async function encodePrompt(conversation: Conversation, codec: Codec): Promise<number[]> {
   return await codec.tokenizer.encode(requireTemplate(codec).render(conversation, true));
+}
+
+/** Whether the template writes its opening before this answer; not before one that has thoughts in its text. */
+function isOpened(asked: Conversation, content: string, { template, opening }: Codec): boolean {
+  if (!template || !opening) return false;
+  const answered = { ...asked, messages: [...asked.messages, { role: "assistant", content }] };
+  const begin = template.render(asked, true) + opening.text;
+  return template.tryRender(answered, false)?.startsWith(begin) === true;
 }
 
 /** A generated answer ends before its end token, so the reference does too. */

@@ -2,6 +2,7 @@
  * Finds how a chat template ends an answer by rendering one: the text after the answer, such as `<|im_end|>` and a line
  * feed in ChatML. This distinguishes the end of a turn from the same token inside an answer.
  */
+import type { JsonObject, Message } from "../rows/example.ts";
 import type { ChatTemplate } from "../template/chatTemplate.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 
@@ -16,6 +17,17 @@ export interface TurnEnd {
 
 /** A word that no template changes or contains. */
 const answer = "Answer0f7e";
+const question = { role: "user", content: "Question" };
+/** A call by which templates of Mistral, too, are rendered: they require an id of nine letters and digits. */
+const calling: Message = {
+  role: "assistant",
+  content: "",
+  tool_calls: [{ id: "call00001", type: "function", function: { name: answer, arguments: { a: "b" } } }],
+};
+const tool: JsonObject = {
+  type: "function",
+  function: { name: answer, description: "d", parameters: { type: "object", properties: { a: { type: "string" } } } },
+};
 
 /** Undefined when the template writes no token after an answer, or cannot render a plain question with its answer. */
 export function turnEndOf(template: ChatTemplate, tokenizer: Tokenizer): TurnEnd | undefined {
@@ -28,8 +40,22 @@ export function turnEndOf(template: ChatTemplate, tokenizer: Tokenizer): TurnEnd
   return found === undefined || id === undefined ? undefined : { text, length: found.end, id };
 }
 
+/** The token that ends an answer which calls a tool: the special one that only white space follows. Undefined as above. */
+export function callEndOf(
+  template: ChatTemplate,
+  tokenizer: Tokenizer,
+  turnEnd: TurnEnd | undefined,
+): number | undefined {
+  const rendered = template.tryRender({ messages: [question, calling], tools: [tool] }, false);
+  if (rendered === undefined || !rendered.includes(answer)) return undefined;
+  if (turnEnd && rendered.endsWith(turnEnd.text)) return undefined;
+  const written = rendered.trimEnd();
+  const ends = [...tokenizer.specialTexts].filter((text) => written.endsWith(text));
+  const longest = ends.sort((a, b) => b.length - a.length)[0];
+  return longest === undefined ? undefined : tokenizer.idOf(longest);
+}
+
 function renderedAnswer(template: ChatTemplate): string {
-  const question = { role: "user", content: "Question" };
   return template.tryRender({ messages: [question, { role: "assistant", content: answer }] }, false) ?? "";
 }
 

@@ -33,7 +33,15 @@ export const evaluationManifest = z.strictObject({
   kind: z.literal("evaluation"),
   version: z.literal(1),
   questions: z
-    .array(z.strictObject({ prompt: z.array(z.int().min(0)).min(1), reference: z.string(), line: z.int().min(1) }))
+    .array(
+      z.strictObject({
+        prompt: z.array(z.int().min(0)).min(1),
+        /** Later releases write it. */
+        opening: z.array(z.int().min(0)).optional(),
+        reference: z.string(),
+        line: z.int().min(1),
+      }),
+    )
     .min(1),
 });
 

@@ -128,7 +128,7 @@ export class ChatTemplate {
     const name = this.#nameOf(conversation);
     if (name === undefined) return undefined;
     const run = this.#runner(name, conversation);
-    return attempt(() => run(valuesOf(conversation.messages, "objects"), prompt).text);
+    return attempt(() => run(valuesFor(conversation.messages, run), prompt).text);
   }
 
   /**
@@ -136,12 +136,9 @@ export class ChatTemplate {
    * `RowError` for a conversation that the template cannot render, and a failure for a template that can render none.
    */
   prefixesOf(conversation: Conversation): Render {
-    const { messages } = conversation;
     const name = this.#nameFor(conversation);
     const run = this.#runner(name, conversation);
-    const objects = valuesOf(messages, "objects");
-    const texts = messages.some(({ tool_calls }) => tool_calls) ? valuesOf(messages, "texts") : undefined;
-    const chosen = texts && takesTexts(messages, run, objects, texts) ? texts : objects;
+    const chosen = valuesFor(conversation.messages, run);
     return (count, prompt) => {
       try {
         return run(chosen.slice(0, count), prompt);
@@ -299,6 +296,25 @@ const tools: readonly JsonObject[] = [
     },
   },
 ];
+
+/**
+ * The messages in the form that the template accepts: their calls' arguments as objects or texts, and no content beside calls as
+ * none or, if it cannot render that, as the empty text.
+ */
+function valuesFor(messages: readonly Message[], run: Run): readonly RuntimeValue[] {
+  if (!messages.some(({ tool_calls }) => tool_calls)) return valuesOf(messages, "objects");
+  const values = withAcceptedArguments(messages, run);
+  if (messages.every(({ content }) => content !== null)) return values;
+  if (attempt(() => run(values, false)) !== undefined) return values;
+  const written = messages.map((message) => (message.content === null ? { ...message, content: "" } : message));
+  const others = withAcceptedArguments(written, run);
+  return attempt(() => run(others, false)) === undefined ? values : others;
+}
+
+function withAcceptedArguments(messages: readonly Message[], run: Run): readonly RuntimeValue[] {
+  const [objects, texts] = [valuesOf(messages, "objects"), valuesOf(messages, "texts")];
+  return takesTexts(messages, run, objects, texts) ? texts : objects;
+}
 
 /** The form of tool call arguments for a template. */
 type ArgumentForm = "objects" | "texts";
