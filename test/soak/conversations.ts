@@ -42,8 +42,8 @@ export function conversationStages(): { stages: Stage[]; close(): void } {
   return { stages: [...own, ...others], close: () => {} };
 }
 
-const resultOf = ({ tokens, masks, marks, crossed, refused }: Held) =>
-  `equal: ${tokens} whole renderings, ${masks} masks, ${marks} by generation marks; ${crossed} with a token across the start of an answer, ${refused} refused`;
+const resultOf = ({ tokens, masks, sequences, marks, crossed, refused }: Held) =>
+  `equal: ${tokens} whole renderings, ${masks} masks, ${sequences} sequences of rows that are several, ${marks} by generation marks; ${crossed} with a token across the start of an answer, ${refused} refused`;
 
 function inDirectory<T>(use: (directory: string) => T): T {
   const directory = mkdtempSync(path.join(tmpdir(), "luthier-tokenizer-"));
