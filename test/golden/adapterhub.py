@@ -1,6 +1,7 @@
 """Goldens of bottleneck adapters, by AdapterHub's library `adapters` (adapterhub_requirements.txt). See README.md.
 
-  python adapterhub.py                            the goldens and an adapter that the library trained and saved
+  python adapterhub.py                            the goldens, and adapters that the library trained and saved
+  python adapterhub.py adapters [NAME…]           only those adapters, or some of them
   python adapterhub.py check-adapter DIR RESULT   loads an adapter of our trainer; writes the verdict to RESULT (JSON)
 
 The library supports an older transformers than the other goldens' and can share no process with that.
@@ -21,6 +22,7 @@ from transformers import AutoModelForCausalLM
 
 import cases
 import tiny_llama
+from check_adapter import base_of
 from tiny_llama import DATA
 from training import distance, forward_backward, train, trainable
 
@@ -39,7 +41,11 @@ CASES = {
 # Families whose branches end in norms: the first step alone, as of the other families.
 FAMILIES = {"bottleneck-pfeiffer-gemma2": ("gemma2", {**PFEIFFER, "branches": ["Attention", "FeedForward"]})}
 
-SAVED = {"bottleneck-houlsby": "adapterhub-houlsby"}
+SAVED = {
+    "bottleneck-houlsby": "adapterhub-houlsby",
+    "bottleneck-pfeiffer-qwen2": "adapterhub-pfeiffer",
+    "bottleneck-parallel-nf4": "adapterhub-parallel",
+}
 
 ACTIVATIONS = {"ReLU": "relu", "SiLU": "swish", "GELU": "gelu_new"}
 
@@ -97,7 +103,7 @@ def write_adapter(name: str) -> None:
     model.save_adapter(directory, NAME, with_head=False, use_safetensors=True)
     written = directory / "adapter_config.json"
     saved = json.loads(written.read_text())
-    saved["model_name"] = tiny_llama.BASES[CASES[name]["base"]].name
+    saved["model_name"] = cases.base_name(CASES[name])
     written.write_text(json.dumps(saved, indent=1) + "\n")
     save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
 
@@ -106,7 +112,7 @@ def check(directory: str, result_path: str) -> int:
     """As check_adapter.py: no missing and no unexpected key, and our logits."""
     path = pathlib.Path(directory)
     saved = json.loads((path / "adapter_config.json").read_text())
-    model = tiny_llama.load_base(saved["model_name"].removeprefix("base-"))
+    model = base_of(saved["model_name"].removeprefix("base-"))
     adapters.init(model)
     info = {}
     name = model.load_adapter(str(path), with_head=False, use_safetensors=True, loading_info=info, set_active=True)
@@ -137,11 +143,12 @@ def main(arguments: list) -> int:
     cases.METHODS["bottleneck"] = None
     cases.PLAIN_ONLY.add("bottleneck")
     cases.with_adapter = with_adapter
-    for name in CASES:
-        cases.write_case(name)
-    for name in FAMILIES:
-        write_family(name)
-    for name in SAVED:
+    if arguments[:1] != ["adapters"]:
+        for name in CASES:
+            cases.write_case(name)
+        for name in FAMILIES:
+            write_family(name)
+    for name in arguments[1:] or SAVED:
         write_adapter(name)
     return 0
 

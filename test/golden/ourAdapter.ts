@@ -45,6 +45,8 @@ export const ourAdapters = {
   ia3: { ours: "our-ia3", theirs: "peft-ia3" },
   xlora: { ours: "our-xlora", theirs: "peft-xlora" },
   "bottleneck-houlsby": { ours: "our-houlsby", theirs: "adapterhub-houlsby" },
+  "bottleneck-pfeiffer-qwen2": { ours: "our-pfeiffer", theirs: "adapterhub-pfeiffer" },
+  "bottleneck-parallel-nf4": { ours: "our-parallel", theirs: "adapterhub-parallel" },
 } as const;
 export type SavedCase = keyof typeof ourAdapters;
 export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
