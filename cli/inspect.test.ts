@@ -56,9 +56,18 @@ test("luthier inspect shows spectra, amplification and overlap as text, JSON and
   }
   assert.match(advice.join("\n"), /Rank:/);
   const svg = readFileSync(`${directory}/a.svg`, "utf8");
-  assert.equal(svg.match(/<rect x=/g)?.length, 4, "a bar per value");
+  const parts = [...svg.matchAll(/<g fill="(#\w+)"[^>]*>(.*?)<\/g>/g)].map(
+    ([, fill, inside = ""]) => [fill, inside] as const,
+  );
+  const rects = (wanted: string) => parts.flatMap(([fill, inside]) => (fill === wanted ? inside.match(/<rect /g) : []));
+  assert.equal(rects("#3465a4").length, 4, "a bar per value");
+  assert.equal(rects("#204a87").length, 16, "φ of two by two directions, of inputs and outputs, of two matrices");
+  assert.match(svg, /φ inputs.*φ outputs/s);
+  assert.match(svg, />1\.000<\/text>\n<text [^>]*>\(0\.031\)/, "φ of all, beside the value by chance");
+  assert.match(svg, /Rank: /);
   assert.match(svg, /layers\.1\.self_attn\.q_proj/);
-  const text = luthier(`${directory}/one`);
+  const text = luthier(`${directory}/one`, "--svg", `${directory}/b.svg`);
+  assert.doesNotMatch(readFileSync(`${directory}/b.svg`, "utf8"), /φ|amplified/);
   assert.match(text.stdout, /matrix +singular values +largest +effective rank[\s\S]*q_proj +█▁ +6\.000 +1\.9 +2/);
   assert.doesNotMatch(text.stdout, /amplified/);
 });

@@ -2,17 +2,18 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { MethodSettings } from "../contract/methods/index.ts";
-import { usualMethod } from "../contract/methods/index.ts";
+import { declarations, usualMethod } from "../contract/methods/index.ts";
 import { Stores } from "../stores/stores.ts";
 import { tinyLora } from "../testing/compiledRun.ts";
 import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
+import { randomAdapter } from "../testing/tinyAdapter.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
 import { MergeBase } from "../weights/mergeBase.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 import { adviceOf } from "./advice.ts";
-import { inspectAdapter, type SiteInspection } from "./inspect.ts";
+import { inspectAdapter, largestRank, type SiteInspection } from "./inspect.ts";
 import { effectiveRank, normOf, spectrumOfMatrix, spectrumOfProduct, valuesFor } from "./spectrum.ts";
 
 /** Cosine k ≥ 1 of `size` elements, of norm 1; different ones are orthogonal. */
@@ -183,6 +184,41 @@ test("methods without a product need the base, and have the norm of what they me
   const prompt = { settings: usualMethod("promptTuning"), tensors: new Map() };
   await assert.rejects(inspectAdapter(prompt, options), /promptTuning has no update ΔW/);
 });
+
+/** Methods whose adapters have no ΔW of a matrix, and the reason that the user reads; the others have one of each adapted matrix. */
+const withoutUpdate: Readonly<Record<string, RegExp>> = {
+  xlora: /method xlora has no update ΔW: .* mixes its adapters for each token anew/,
+  bottleneck: /method bottleneck has no update ΔW: .* networks with a nonlinearity/,
+  prefixTuning: /method prefixTuning has no update ΔW: .* keys and values before each example/,
+  promptTuning: /method promptTuning has no update ΔW: .* embeddings before each example/,
+  pTuning: /method pTuning has no update ΔW: .* embeddings before each example/,
+  bitfit: /bitfit changes no matrix, but only vectors, such as biases/,
+};
+
+for (const { kind, result } of declarations.filter((one) => one.result === "Adapter")) {
+  test(`an ${result.toLowerCase()} of ${kind} is analysed, or refused with the reason`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    await writeTinyModel(directory, { dtype: "F32", family: "qwen2" });
+    const model = await StoredModel.inDirectory(new Stores(), `file://${directory}`);
+    const base = await MergeBase.of(model);
+    const mixed = { givenAdapters: { ranks: [2, 2], modules: ["self_attn.q_proj"] } };
+    const config = { ...(await model.config()), ...(kind === "xlora" && mixed) };
+    const given = ["a", "b"].map((name) => ({ uri: `pvc://adapters/${name}` }));
+    const adapter = randomAdapter(config, { [kind]: kind === "xlora" ? { adapters: given } : {} });
+    const refusal = withoutUpdate[kind];
+    if (refusal) {
+      await assert.rejects(inspectAdapter(adapter, { ...options, base }), refusal);
+      return;
+    }
+    const sites = await inspectAdapter(adapter, { ...options, base, other: adapter });
+    assert.ok(sites.length >= 6);
+    for (const { norm, singularValues, base: beside, overlap } of sites) {
+      assert.ok(norm > 0 && singularValues[0]! > 0 && beside!.factor > 0);
+      assert.ok(Math.abs(overlap!.inputs.at(-1)!.at(-1)! - 1) < 1e-6, "an adapter has its own directions");
+    }
+    assert.ok(adviceOf(sites, largestRank(adapter)).length > 0);
+  });
+}
 
 const siteOf = (name: string, norm: number, changes: Partial<SiteInspection> = {}): SiteInspection => ({
   name,

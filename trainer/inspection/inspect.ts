@@ -66,7 +66,10 @@ export interface InspectionOptions {
 /** Throws a failure with the reason for a method without ΔW, and for one whose ΔW needs a base that is not given. */
 export async function inspectAdapter(adapter: PeftAdapter, options: InspectionOptions): Promise<SiteInspection[]> {
   const { base, other, threads, onSite } = options;
-  for (const one of [adapter, ...(other ? [other] : [])]) if (base) await requireFitOn(base, one);
+  for (const one of [adapter, ...(other ? [other] : [])]) {
+    requireUpdate(one);
+    if (base) await requireFitOn(base, one);
+  }
   const names = siteNames(adapter, base);
   if (names.length === 0)
     throw invalid(
@@ -87,6 +90,12 @@ export async function inspectAdapter(adapter: PeftAdapter, options: InspectionOp
     });
   }
   return found;
+}
+
+function requireUpdate({ settings }: PeftAdapter): void {
+  const { mergeRefusal } = declarationOf(settings.kind);
+  if (mergeRefusal !== undefined)
+    throw invalid("NoUpdate", `method ${settings.kind} has no update ΔW: ${mergeRefusal}`);
 }
 
 /** Throws a failure if the adapter is of another model. */
@@ -112,9 +121,6 @@ async function baseOf(name: string, base: MergeBase | undefined): Promise<BaseMa
 
 /** The matrices that an adapter changes: those of the base, or without one those that the method knows as products. */
 function siteNames({ settings, tensors }: PeftAdapter, base: MergeBase | undefined): string[] {
-  const { mergeRefusal } = declarationOf(settings.kind);
-  if (mergeRefusal !== undefined)
-    throw invalid("NoUpdate", `method ${settings.kind} has no update ΔW: ${mergeRefusal}`);
   if (base) {
     const matrices = base.tensors.filter(({ name, shape }) => shape.length === 2 && name.endsWith(".weight"));
     const sites = matrices.map(({ name }) => name.slice(0, -".weight".length));
