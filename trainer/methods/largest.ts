@@ -5,28 +5,39 @@
 
 /** Writes 1 where `values` are among the `count` largest of all and above 0, else 0, into arrays of the same lengths. */
 export function markLargest(values: readonly Float32Array[], count: number, into: readonly Float32Array[]): void {
-  const words = values.map((one) => new Uint32Array(one.buffer, one.byteOffset, one.length));
-  const high = histogram(words, (word) => word >>> 16);
-  const [top, above] = bucketOf(high, count);
-  const low = histogram(words, (word) => (word >>> 16 === top ? word & 0xffff : -1));
-  const [bottom, more] = bucketOf(low, count - above);
-  const threshold = top * 2 ** 16 + bottom;
-  let equal = count - above - more;
-  for (const [index, one] of words.entries()) {
+  const isKept = chooserOf(() => values, count);
+  for (const [index, one] of values.entries()) {
     const marks = into[index]!;
-    for (let at = 0; at < one.length; at++) {
-      const word = one[at]!;
-      const isKept = word !== 0 && (word > threshold || (word === threshold && equal > 0));
-      if (word === threshold && equal > 0) equal -= 1;
-      marks[at] = isKept ? 1 : 0;
-    }
+    for (const [at, word] of wordsOf(one).entries()) marks[at] = isKept(word) ? 1 : 0;
   }
 }
 
-function histogram(words: readonly Uint32Array[], bucket: (word: number) => number): Float64Array {
+/** The bits of each number. */
+export const wordsOf = (values: Float32Array): Uint32Array =>
+  new Uint32Array(values.buffer, values.byteOffset, values.length);
+
+/**
+ * Decides of the bits of each number, asked in order and once, whether it is among the `count` largest of all and above 0. `parts` gives
+ * all numbers, twice, and may give them in pieces that it computes, so that they need not be in memory together.
+ */
+export function chooserOf(parts: () => Iterable<Float32Array>, count: number): (word: number) => boolean {
+  const high = histogram(parts(), (word) => word >>> 16);
+  const [top, above] = bucketOf(high, count);
+  const low = histogram(parts(), (word) => (word >>> 16 === top ? word & 0xffff : -1));
+  const [bottom, more] = bucketOf(low, count - above);
+  const threshold = top * 2 ** 16 + bottom;
+  let equal = count - above - more;
+  return (word) => {
+    if (word !== threshold || word === 0) return word > threshold;
+    equal -= 1;
+    return equal >= 0;
+  };
+}
+
+function histogram(parts: Iterable<Float32Array>, bucket: (word: number) => number): Float64Array {
   const counts = new Float64Array(2 ** 16);
-  for (const one of words) {
-    for (const word of one) {
+  for (const one of parts) {
+    for (const word of wordsOf(one)) {
       const index = bucket(word);
       if (index >= 0) counts[index]! += 1;
     }

@@ -146,6 +146,8 @@ export interface Method<Settings> {
   quantizedStart?(site: string, settings: Settings): QuantizedStart | undefined;
   /** The settings of the saved adapter, where they are not those of the training; they may be another method's. */
   saved?(settings: Settings): MethodSettings;
+  /** Memory in bytes that writing the adapter takes beside its parameters, whose shapes are given by their names. Default 0. */
+  writingBytes?(shapes: ReadonlyMap<string, readonly number[]>, settings: Settings): number;
   /** The adapter's PEFT layout; absent if the result is a model. */
   readonly peft?: PeftFormat<Settings>;
 }
@@ -163,6 +165,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly setup: Setup | undefined;
   readonly afterStep: AfterStep | undefined;
   firstResult(steps: number): number;
+  writingBytes(shapes: ReadonlyMap<string, readonly number[]>): number;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
   /** Absent if the method's updates are not products of low rank. */
@@ -246,6 +249,7 @@ function bind<Settings extends MethodSettings>(
     setup: method.setup && ((host) => method.setup!(host, settings)),
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
     firstResult: (steps) => method.firstResult?.(settings, steps) ?? 0,
+    writingBytes: (shapes) => method.writingBytes?.(shapes, settings) ?? 0,
     merge(site, w, rows) {
       if (!method.merge)
         throw new Error(`${site.name} has trained tensors, and method ${settings.kind} cannot merge them`);
@@ -294,6 +298,7 @@ export const noMethod: BoundMethod = {
   setup: undefined,
   afterStep: undefined,
   firstResult: () => 0,
+  writingBytes: () => 0,
   merge: () => {},
   mergeBias: () => {},
   lowRank: undefined,

@@ -4,7 +4,7 @@
  */
 import { corrupt } from "../contract/failure.ts";
 import type { LinearSite } from "../graph/site.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { elementsOf, type Tensor } from "../graph/tensor.ts";
 import { linear } from "../ops/linear/op.ts";
 import type { RowRange, TrainedSite } from "./method.ts";
 import { type NamedValues, peftPrefix, type StoredShape } from "./peft.ts";
@@ -24,9 +24,27 @@ const key = /^(.+)\.diff_(indices|values|shape)$/;
 
 /** A `diff` as its elements that are not zero: row and column of each, and its value. */
 export function toSparse({ name, shape, values }: NamedValues): NamedValues[] {
-  const width = shape[1] ?? 1;
   const kept: number[] = [];
   for (const [at, value] of values.entries()) if (value !== 0) kept.push(at);
+  return sparseTensors({ name, shape }, kept, (at) => values[at]!);
+}
+
+/** Bytes of an element in the tensors below, in their copies for a file, and in the list of places. */
+const sparseElementBytes = 3 * 4 + 2 * 4 + 8;
+
+/** Memory in bytes that writing this share of all `diff` takes beside them. */
+export function sparseBytes(shapes: ReadonlyMap<string, readonly number[]>, density: number): number {
+  const diffs = [...shapes].filter(([name]) => name.endsWith(".diff"));
+  return Math.ceil(density * sparseElementBytes * diffs.reduce((sum, [, shape]) => sum + elementsOf(shape), 0));
+}
+
+/** The tensors of chosen elements by their places in a `diff`, from the lowest on. */
+export function sparseTensors(
+  { name, shape }: Pick<NamedValues, "name" | "shape">,
+  kept: readonly number[],
+  valueAt: (place: number, index: number) => number,
+): NamedValues[] {
+  const width = shape[1] ?? 1;
   const indices = Float32Array.from({ length: 2 * kept.length }, (_, at) => {
     const index = kept[at >> 1]!;
     return at % 2 === 0 ? Math.floor(index / width) : index % width;
@@ -34,7 +52,7 @@ export function toSparse({ name, shape, values }: NamedValues): NamedValues[] {
   const at = peftPrefix + name.replace(/\.diff$/, "");
   return [
     { name: `${at}.diff_indices`, shape: [kept.length, 2], values: indices, dtype: "I32" },
-    { name: `${at}.diff_values`, shape: [kept.length], values: Float32Array.from(kept, (index) => values[index]!) },
+    { name: `${at}.diff_values`, shape: [kept.length], values: Float32Array.from(kept, valueAt) },
     { name: `${at}.diff_shape`, shape: [2], values: Float32Array.from(shape), dtype: "I32" },
   ];
 }

@@ -9,6 +9,7 @@ import { packedBytes } from "../data/packed/packedBytes.ts";
 import type { Compiled } from "../graph/compiled.ts";
 import { type RoleFacts, type StateCategory, stateRoles } from "../graph/roles.ts";
 import { aligned, bytesOf, elementsOf } from "../graph/tensor.ts";
+import { methodOf } from "../methods/index.ts";
 import { partBytes, partsInMemory } from "../stores/uploadParts.ts";
 import type { Target } from "./target.ts";
 
@@ -157,9 +158,15 @@ const tokenizerBytes = (entries: number): number => 4 * mebibyte + 0.9 * 1024 * 
 const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   facts.isRemote ? Math.min(checkpointBytes(compiled, facts), partsInMemory * partBytes) : 0;
 
+/** Copies of parameters while the adapter is written. */
+const writingBytes = ({ state }: Compiled, { settings }: MemoryFacts): number =>
+  methodOf(settings.method).writingBytes(
+    new Map(state.filter(({ role }) => role === "parameter").map(({ name, shape }) => [name, shape])),
+  );
+
 /**
- * On a CPU the process, its threads, the programs, the tokenizer if answers are generated, and uploads; on a GPU the
- * context.
+ * On a CPU the process, its threads, the programs, the tokenizer if answers are generated, and uploads and the copies of an adapter that is
+ * written; on a GPU the context.
  */
 function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   const { model, settings, target } = facts;
@@ -169,7 +176,7 @@ function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   const tokenizer = usesTokenizer ? tokenizerBytes(model.vocabSize) : 0;
   const perLayer = layerBytes + expertBytes * (model.experts?.count ?? 0);
   const own = target.processBytes + target.threads * target.threadBytes + perLayer * model.layers;
-  return Math.ceil(own + tokenizer + uploadBytes(compiled, facts));
+  return Math.ceil(own + tokenizer + uploadBytes(compiled, facts) + writingBytes(compiled, facts));
 }
 
 /** Size of a checkpoint: the checkpointed state, and the best parameters so far if they are kept. */

@@ -36,16 +36,7 @@ export function differencesOf({ diff, alpha, group }: Gated): Float32Array {
   return diff.map((w, at) => w * gateOf(alpha[at]!) * ofMatrix);
 }
 
-/** The largest differences of all layers together, as many as `density` allows; the others become 0. */
-export function keepLargest(differences: readonly Float32Array[], density: number): void {
-  keepMarked(
-    differences,
-    differences.map((values) => values.map(Math.abs)),
-    density,
-  );
-}
-
-/** `sizes` are the differences' absolute values, which this overwrites. */
+/** Leaves the largest differences, as many as `density` allows. `sizes` are their absolute values, which this overwrites. */
 function keepMarked(differences: readonly Float32Array[], sizes: readonly Float32Array[], density: number): void {
   const all = sizes.reduce((sum, { length }) => sum + length, 0);
   markLargest(sizes, Math.max(1, Math.round(density * all)), sizes);

@@ -12,7 +12,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { hardConcrete } from "../../ops/hardConcrete/op.ts";
 import { openGates } from "../../ops/openGates/op.ts";
 import { defineMethod, type RowRange, type TrainedSite } from "../method.ts";
-import { addDiff, beside } from "../sparse.ts";
+import { addDiff, beside, sparseBytes } from "../sparse.ts";
 import { isTarget, targetFault } from "../targets.ts";
 import { differencesOf, firstAlpha, fixDifferences, parts, stretch } from "./gates.ts";
 import { diffPruningPeft } from "./peft.ts";
@@ -38,6 +38,7 @@ export const diffPruning = defineMethod(declaration, {
   },
   firstResult: ({ fixedShare }, steps) => freeSteps(fixedShare, steps),
   merge: mergeRows,
+  writingBytes: (shapes, { density }) => sparseBytes(shapes, density),
   peft: diffPruningPeft,
 });
 

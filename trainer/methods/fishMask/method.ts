@@ -10,7 +10,7 @@ import { add } from "../../ops/add/op.ts";
 import { multiply } from "../../ops/multiply/op.ts";
 import { markLargest } from "../largest.ts";
 import { defineMethod } from "../method.ts";
-import { addDiff, beside } from "../sparse.ts";
+import { addDiff, beside, sparseBytes } from "../sparse.ts";
 import { isTarget, targetFault } from "../targets.ts";
 import { fishMaskPeft } from "./peft.ts";
 
@@ -32,6 +32,7 @@ export const fishMask = defineMethod(declaration, {
   },
   setup: chooseWeights,
   merge: addDiff,
+  writingBytes: (shapes, { density }) => sparseBytes(shapes, density),
   peft: fishMaskPeft,
 });
 
