@@ -5,6 +5,7 @@ import { json } from "node:stream/consumers";
 import { test } from "node:test";
 import pino from "pino";
 import { Registry } from "prom-client";
+import { type Curve, formatCurves } from "../../trainer/contract/curves.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { Client } from "../runtime/client.ts";
 import { EventRecorder } from "../runtime/events.ts";
@@ -19,14 +20,21 @@ import { FineTuningMetrics } from "./metrics.ts";
 type Ended = { type: "Complete" | "Failed"; reason?: string };
 type Change = { named?: true; pod?: Parameters<typeof aPod>[0]; ended?: Ended };
 
-/** Reconciles the run after each change of the cluster; returns the Events of each reconcile, and the metrics at the end. */
-async function lifeOf(changes: readonly Change[]): Promise<{ events: string[][]; metrics: string }> {
+/**
+ * Reconciles the run after each change of the cluster; returns the Events of each reconcile, and the metrics and the run at the
+ * end. `log` is that of every pod.
+ */
+async function lifeOf(
+  changes: readonly Change[],
+  log = "",
+): Promise<{ events: string[][]; metrics: string; run: FineTuneRun }> {
   const job = aPinnedJob();
   let run: FineTuneRun = aRun(job);
   const caches = newCaches();
   const told: string[] = [];
   /** An API server that accepts every write and has nothing that the caches lack. */
   const listener: RequestListener = async (request, response) => {
+    if (request.url?.includes("/log?") && log !== "") return void response.end(log);
     const status = request.url?.includes("/status") === true;
     const body = request.method === "GET" ? undefined : await json(request);
     if (request.method === "POST" && isRecord(body)) told.push(`${body.type} ${body.reason}: ${body.message}`);
@@ -37,8 +45,8 @@ async function lifeOf(changes: readonly Change[]): Promise<{ events: string[][];
   const registry = new Registry();
   await withServer(listener, async (transport) => {
     const client = new Client(transport);
-    const log = pino({ level: "silent" });
-    const events = new EventRecorder({ client, component: "luthier-operator", instance: "test", log });
+    const silent = pino({ level: "silent" });
+    const events = new EventRecorder({ client, component: "luthier-operator", instance: "test", log: silent });
     const metrics = new FineTuningMetrics(registry, caches, () => true);
     const reconciler = new FineTuneRunReconciler({
       client,
@@ -77,7 +85,7 @@ async function lifeOf(changes: readonly Change[]): Promise<{ events: string[][];
       all.push([...told]);
     }
   });
-  return { events: all, metrics: await registry.metrics() };
+  return { events: all, metrics: await registry.metrics(), run };
 }
 
 const report = anEnvelope({ stage: "Train", figures: trainFigures(aRun(aPinnedJob()).spec.runHash) });
@@ -141,4 +149,18 @@ test("a pod that no node accepts and a failed training are Warnings", async () =
   const heads = events.map((told) => told.map((one) => one.split(":")[0]));
   assert.deepEqual(heads, [["Normal Pending"], ["Warning Unschedulable"], ["Normal Training"], ["Warning Diverged"]]);
   assert.match(metrics, /^luthier_attempts_total\{namespace="team",outcome="Failed",reason="Diverged"\} 1$/m);
+});
+
+test("the results have the curves that the log of the run's own pod ends with", async () => {
+  const { runHash } = aRun(aPinnedJob()).spec;
+  const curves: Curve[] = [{ name: "Loss", points: "1:3 60:0.1235" }];
+  const ended = { named: true, pod: { exitCode: 0, message: report }, ended: { type: "Complete" } } as const;
+  const kept = async (...lines: string[]) => {
+    const { run } = await lifeOf([{ named: true }, ended], `${lines.join("\n")}\n`);
+    assert.equal(run.status?.results?.steps, 60);
+    return run.status?.results?.curves;
+  };
+  const progress = '{"phase":"Saving","done":1,"total":1,"unit":"tensors","time":"2026-01-02T03:03:00Z"}';
+  assert.deepEqual(await kept(progress, formatCurves(runHash, curves), "Succeeded: Trained: 60 steps"), curves);
+  assert.equal(await kept(progress, formatCurves("another", curves)), undefined);
 });
