@@ -28,12 +28,12 @@ const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => bo
   {
     method: "prefixTuning",
     isRefused: ({ name }) => windowed.includes(name),
-    reason: /prefixTuning needs every token to attend to the virtual tokens.*set method\.lora/,
+    reason: /prefixTuning needs every token to attend to the \d+ virtual tokens.*set method\.lora/,
   },
   ...["promptTuning", "pTuning"].map((method) => ({
     method,
     isRefused: ({ name }: GoldenCase) => windowed.includes(name),
-    reason: /needs every token to attend to the virtual tokens.*set method\.lora|longrope.*set method\.lora/,
+    reason: /needs every token to attend to the \d+ virtual tokens.*set method\.lora|longrope.*set method\.lora/,
   })),
   {
     method: "ia3",

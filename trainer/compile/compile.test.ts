@@ -266,7 +266,7 @@ test("a spec that cannot be compiled is refused with the fix", () => {
   const prefix = { kind: "prefixTuning", virtualTokens: 3 } as const;
   assert.throws(
     () => compile(aSpec({ model, method: prefix })),
-    /every token to attend to the virtual tokens.*set method\.lora/,
+    /every token to attend to the 3 virtual tokens.*set method\.lora/,
   );
   assert.throws(() => compile(aSpec({ recomputedBlocks: 3 })), /0 to the model's 2 layers, and is 3/);
 });

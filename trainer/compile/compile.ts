@@ -174,8 +174,7 @@ function check({ model, method, training, rowTokens, microRows, recomputedBlocks
 }
 
 /** Tokens that a method puts before an example occupy positions of the model's context. */
-function checkPositions({ model, rowTokens, generation }: CompileSpec, offset: number): void {
-  const longest = Math.max(rowTokens, generation?.capacity ?? 0);
+function checkPositions({ model }: CompileSpec, offset: number, longest: number): void {
   if (offset === 0 || offset + longest <= model.contextLength) return;
   throw new CompileError(
     `${longest} tokens behind the method's ${offset} positions are more than the model's context of ${model.contextLength}: lower dataset.maxSequenceLength`,
@@ -185,8 +184,9 @@ function checkPositions({ model, rowTokens, generation }: CompileSpec, offset: n
 /** Builds the model once to declare every tensor of the run, and lets the method check that it fits. */
 function declareTensors(parts: ProgramParts, spec: CompileSpec): Sites {
   const layers = sitesOf(parts);
-  checkPositions(spec, parts.method.positionOffset);
-  const { model, storage, training } = spec;
+  const { model, storage, training, rowTokens, generation } = spec;
+  const longest = Math.max(rowTokens, generation?.capacity ?? 0);
+  checkPositions(spec, parts.method.positionOffset, longest);
   const refusal = parts.method.check({
     model,
     storage,
@@ -194,6 +194,7 @@ function declareTensors(parts: ProgramParts, spec: CompileSpec): Sites {
     embeddings: layers.embeddings.map(({ name }) => name),
     expertParameters: layers.expertParameters.map(({ name }) => name),
     tensors: baseTensors(model),
+    longest,
     isTraining: training !== undefined,
   });
   const fault = refusal ?? (parts.routerAuxLoss > 0 ? balanceFault(parts, layers) : undefined);

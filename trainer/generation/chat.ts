@@ -16,6 +16,7 @@ import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
 import { isFloatType } from "../formats/bfloat16.ts";
 import { methodOf } from "../methods/index.ts";
+import { roomBehind } from "../methods/prefixes.ts";
 import { ropeTable } from "../models/rope.ts";
 import { requireFit } from "../weights/adapterFit.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
@@ -68,8 +69,7 @@ export class Chat {
     if (adapter?.plainRefusal !== undefined && storage.linear !== "NF4")
       throw invalid("AdapterUnsupported", adapter.plainRefusal);
     const method = adapter ? adapter.settings : ({ kind: "none" } as const);
-    const context = config.contextLength - methodOf(method).positionOffset;
-    const capacity = Math.min(context, wanted ?? usualCapacity);
+    const capacity = Math.min(roomBehind(config, methodOf(method).positionOffset), wanted ?? usualCapacity);
     const shape = { slots: 1, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
     const compiled = compile({
       model: config,

@@ -76,6 +76,8 @@ export interface MethodTask {
   readonly expertParameters: readonly string[];
   /** All tensors of the base: shapes by name. */
   readonly tensors: ReadonlyMap<string, readonly number[]>;
+  /** The most tokens of an example, in training or with its answer. */
+  readonly longest: number;
   /** False when a finished result is run. */
   readonly isTraining: boolean;
 }

@@ -8,6 +8,7 @@ import type { Compiled } from "../graph/compiled.ts";
 import { ropeTable } from "../models/rope.ts";
 import { aSpec, batchOf, startOf, TestRun, tinyModel } from "../testing/compiledRun.ts";
 import { relativeError, type Values } from "../testing/graphs.ts";
+import { roomBehind } from "./prefixes.ts";
 
 const compiled = (kind: string, changes: Partial<ModelConfig>) =>
   compile(aSpec({ model: { ...tinyModel, ...changes }, method: { ...usualMethod(kind), virtualTokens: 4 } }));
@@ -21,15 +22,33 @@ const refused = (kind: string, changes: Partial<ModelConfig>, reason: RegExp) =>
 const { contextLength } = tinyModel;
 
 for (const kind of ["prefixTuning", "promptTuning", "pTuning"]) {
-  test(`${kind} trains with a window as long as the context, and is refused with a shorter one`, () => {
-    assert.ok(compiled(kind, { family: "mistral", slidingWindow: contextLength }));
-    const slidingWindow = contextLength - 1;
+  test(`${kind} trains if the window holds the virtual tokens and the longest example, as without a window`, async () => {
+    const rowTokens = aSpec().rowTokens;
+    const examples = [{ id: 1, tokens: [3, 11, 5, 7, 2, 9, 4, 1, 8, 13, 6, 10] }];
+    const gradientsOf = async (slidingWindow: number | undefined) => {
+      const run = new TestRun(compiled(kind, { family: "mistral", slidingWindow }), { backend: "cpu" });
+      const batch = batchOf(examples, rowTokens, 1);
+      const loss = await run.step([{ ...batch, windowStart: batch.segmentStart! }]);
+      const gradients = run.gradients();
+      run.close();
+      return { loss, gradients };
+    };
+    assert.deepEqual(await gradientsOf(4 + rowTokens), await gradientsOf(undefined));
+    const slidingWindow = 3 + rowTokens;
     const reason = new RegExp(
-      `method\\.${kind} .* the last ${slidingWindow} of ${contextLength} tokens: set method\\.lora`,
+      `method\\.${kind} .* the last ${slidingWindow} tokens, and examples may have ${rowTokens}: ` +
+        `set dataset\\.maxSequenceLength to at most ${slidingWindow - 4}, or set method\\.lora`,
     );
     refused(kind, { family: "mistral", slidingWindow }, reason);
+    refused(kind, { family: "mistral", slidingWindow: 4 }, /examples may have 12: set method\.lora/);
   });
 }
+
+test("a conversation behind a prefix has the room that the window leaves", () => {
+  assert.equal(roomBehind({ contextLength: 64, slidingWindow: 16 }, 0), 64);
+  assert.equal(roomBehind({ contextLength: 64, slidingWindow: 16 }, 4), 12);
+  assert.equal(roomBehind({ contextLength: 64 }, 4), 60);
+});
 
 test("a prompt is refused where long examples are rotated otherwise, by the facts that a job's status keeps", () => {
   for (const kind of ["promptTuning", "pTuning"])

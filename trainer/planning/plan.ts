@@ -13,6 +13,7 @@ import type { Compiled, CompileSpec } from "../graph/compiled.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { elementsOf } from "../graph/tensor.ts";
 import { methodOf } from "../methods/index.ts";
+import { roomBehind } from "../methods/prefixes.ts";
 import {
   checkpointBytes,
   fixedBytes,
@@ -276,7 +277,7 @@ function storageOf(quantized: MemoryFacts["quantized"], dense: "F32" | "BF16"): 
 
 /** Answers are generated in parallel, as many as an eighth of the memory can cache. */
 function generationOf({ model, settings, dataset, availableBytes, target }: PlanInput, longest: number) {
-  const capacity = Math.min(model.contextLength - methodOf(settings.method).positionOffset, longest);
+  const capacity = Math.min(roomBehind(model, methodOf(settings.method).positionOffset), longest);
   const elements = 2 * model.layers * capacity * model.kvHeads * model.headDim;
   const affordable = Math.floor(availableBytes / 8 / (elements * (settings.training.precision === "BF16" ? 2 : 4)));
   const slots = Math.max(1, Math.min(target.mostSlots, dataset.testExamples, affordable));

@@ -14,7 +14,7 @@ import { pTuningPeft } from "./peft.ts";
 
 export const pTuning = defineMethod(declaration, {
   describe: ({ virtualTokens, encoder }) => `P-tuning, ${virtualTokens} tokens, ${encoder}`,
-  check: (_settings, task) => promptFault("pTuning", task),
+  check: ({ virtualTokens }, task) => promptFault("pTuning", virtualTokens, task),
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prompt: (site, { virtualTokens, encoder, encoderHiddenSize }) =>
     encoders[encoder].prompt(site, virtualTokens, encoderHiddenSize ?? site.width),

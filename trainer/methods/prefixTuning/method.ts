@@ -9,7 +9,7 @@ import { prefixFault } from "../prefixes.ts";
 import { prefixTuningPeft } from "./peft.ts";
 
 export const prefixTuning = defineMethod(declaration, {
-  check: (_settings, task) => prefixFault("prefixTuning", task),
+  check: ({ virtualTokens }, task) => prefixFault("prefixTuning", virtualTokens, task),
   describe: ({ virtualTokens }) => `prefix tuning, ${virtualTokens} keys and values per layer`,
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prefix(site, { virtualTokens }) {

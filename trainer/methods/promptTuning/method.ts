@@ -12,7 +12,7 @@ import { promptParameter, promptTuningPeft } from "./peft.ts";
 export const promptTuning = defineMethod(declaration, {
   describe: ({ virtualTokens, initialText }) =>
     `prompt tuning, ${virtualTokens} tokens${initialText === undefined ? "" : " that began as a text"}`,
-  check: (_settings, task) => promptFault("promptTuning", task),
+  check: ({ virtualTokens }, task) => promptFault("promptTuning", virtualTokens, task),
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prompt({ latent, name, vocabulary, width, factor }, { virtualTokens, initialText: text }) {
     const start =
