@@ -93,6 +93,8 @@ export const descriptions: Readonly<Record<string, string>> = {
   "givenAdapters.ranks": "The rank of each adapter.",
   "givenAdapters.modules": "Names of the adapted layers in a block.",
   "givenAdapters.layers": "The adapted blocks; absent: all.",
+  wrapped: "Whether it is the language model of a model that reads pictures too.",
+  ignoredFields: "Fields of config.json that transformers applies while training, and this trainer does not.",
   rotatesByLength: "Whether examples beyond the original context are rotated otherwise (longrope).",
   baseDataType: "Type of the base's weights.",
   baseBytes: "Bytes of the base's weights.",

@@ -58,8 +58,9 @@ describe("the conditions about the settings", () => {
 
 test("the message about the inputs names dropped rows and unused columns", () => {
   const { dataset } = aPinnedJob().status!.inputs!;
-  const plain = inputsMessage({ dataset });
+  const plain = inputsMessage({ dataset, model: {} });
   const noted = inputsMessage({
+    model: {},
     dataset: { ...dataset, overlongExamples: 5, firstOverlong: "pvc://inputs/a.jsonl:3", ignoredColumns: ["history"] },
   });
   assert.ok(noted.startsWith(`${plain} `), noted);

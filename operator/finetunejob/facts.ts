@@ -4,10 +4,10 @@
  * all of them.
  */
 import { counted } from "../../trainer/contract/counted.ts";
-import { inputNotes } from "../../trainer/contract/inputNotes.ts";
+import { inputNotes, type NotedInputs } from "../../trainer/contract/inputNotes.ts";
 import { type Condition, cut, longest } from "../api/common.ts";
 import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
-import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
+import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import { dataChecked } from "./checkCondition.ts";
 import { prepareName } from "./children.ts";
 import { fitMessage, planKey } from "./fit.ts";
@@ -49,12 +49,12 @@ function inputsResolved(world: World, status: FineTuneJobStatus): ConditionUpdat
   return unknown(type, "NotResolved", "The inputs of these settings are not read yet.");
 }
 
-export function inputsMessage({ dataset }: Pick<Inputs, "dataset">): string {
+export function inputsMessage({ dataset, model }: NotedInputs): string {
   const { examples, tokens, rows } = dataset;
   return cut(
     [
       `${counted(examples, "example")}, ${counted(tokens, "token")} in ${counted(rows, "row")}.`,
-      ...inputNotes({ dataset }),
+      ...inputNotes({ dataset, model }),
     ].join(" "),
     longest.message,
   );

@@ -12,6 +12,12 @@ export const families = [
 export type Family = (typeof families)[number];
 export const isFamily = (name: string): name is Family => families.some((family) => family === name);
 
+/**
+ * Models that read pictures too and have a language model of a family as `text_config`; with text alone they compute what that
+ * computes.
+ */
+export const wrappers: readonly string[] = ["gemma3", "mistral3"];
+
 /** The class of a family's language model in transformers. */
 export const architectures: Readonly<Record<Family, string>> = {
   llama: "LlamaForCausalLM",
@@ -88,6 +94,8 @@ export const rawConfig = z.object({
   attn_logit_softcapping: number,
   final_logit_softcapping: number,
   use_bidirectional_attention: flag,
+  attention_dropout: number,
+  resid_pdrop: number,
   embedding_multiplier: number,
   attention_multiplier: number,
   residual_multiplier: number,
@@ -136,7 +144,16 @@ export interface ExpertRules {
   isDense?(layer: number, config: RawConfig): boolean;
 }
 
+/** Fields of config.json that transformers applies while training, and this trainer does not: a note names them. */
+const ignoredInTraining = ["attention_dropout", "resid_pdrop"] as const;
+
+/** Those that would change a training, with their values. */
+export const ignoredFields = (config: RawConfig): string[] =>
+  ignoredInTraining.flatMap((field) => (config[field] ? [`${field} ${config[field]}`] : []));
+
 export interface FamilyRules {
+  /** Members that configurations of this family omit where they are transformers' defaults. */
+  readonly omitted?: Readonly<Record<string, unknown>>;
   readonly kvHeads?: number;
   readonly headDim?: number;
   readonly normEps?: number;
@@ -243,6 +260,7 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
   },
   gemma3_text: {
     ...gemma,
+    omitted: { vocab_size: 262_208, num_attention_heads: 8, max_position_embeddings: 131_072 },
     theta: 1_000_000,
     window: {
       size: 4096,

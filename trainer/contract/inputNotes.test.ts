@@ -6,7 +6,7 @@ const dataset = {
   ...{ examples: 990, validationExamples: 0, testExamples: 10, tokens: 1, trainedTokens: 1, rows: 1 },
   ...{ truncatedExamples: 0, duplicateExamples: 0, badRows: 0 },
 };
-const notes = (changes: object) => inputNotes({ dataset: { ...dataset, ...changes } });
+const notes = (changes: object) => inputNotes({ dataset: { ...dataset, ...changes }, model: {} });
 
 test("inputs in order have no notes, and neither have those of an older release", () => {
   assert.deepEqual(notes({}), []);
@@ -27,5 +27,11 @@ test("skipped rows and columns that are not used are named", () => {
   assert.deepEqual(notes({ badRows: 1, ignoredColumns: ["id", "history"] }), [
     "1 bad row was skipped.",
     "Columns of the data that are not used: id, history.",
+  ]);
+});
+
+test("fields of config.json that would change a training and are not used are named", () => {
+  assert.deepEqual(inputNotes({ dataset, model: { ignoredFields: ["attention_dropout 0.1", "resid_pdrop 0.2"] } }), [
+    "Fields of config.json that are not used: attention_dropout 0.1, resid_pdrop 0.2; only the method has a dropout here.",
   ]);
 });

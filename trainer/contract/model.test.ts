@@ -516,6 +516,54 @@ test("a nested text_config is read, and one beside pictures is refused by name",
   );
 });
 
+test("an unknown architecture is refused with the list of known ones, whatever its other fields", () => {
+  // GPT-2's, which has other names for the usual fields.
+  for (const config of [{ model_type: "gpt2", n_embd: 768, n_layer: 12, vocab_size: 50_257 }, { model_type: "t5" }])
+    assert.throws(
+      () => readModelConfig(config),
+      /model_type "(gpt2|t5)" is not supported; supported: llama, mistral, /,
+    );
+  assert.throws(() => readModelConfig({}), /model_type "\(none\)" is not supported; supported: llama/);
+});
+
+test("the language model of Gemma 3 and Mistral 3 is read beside pictures, and other such models are refused", () => {
+  // Gemma 3 4B's, which omits what transformers has as defaults.
+  const text_config = {
+    ...{ hidden_size: 2560, intermediate_size: 10_240, model_type: "gemma3_text", num_hidden_layers: 34 },
+    ...{ rope_scaling: { factor: 8, rope_type: "linear" }, sliding_window: 1024 },
+  };
+  const pictures = { vision_config: { hidden_size: 1152 }, mm_tokens_per_image: 256, image_token_index: 262_144 };
+  const gemma = { model_type: "gemma3", ...pictures, text_config };
+  const { family, wrapped, vocabSize, heads, kvHeads, headDim, contextLength, slidingWindow, ropeScaling } =
+    readModelConfig(gemma);
+  assert.deepEqual(
+    [family, wrapped, vocabSize, heads, kvHeads, headDim, contextLength, slidingWindow, ropeScaling],
+    ["gemma3_text", true, 262_208, 8, 4, 256, 131_072, 1024, { type: "linear", factor: 8 }],
+  );
+  const mistral = { model_type: "mistral3", ...pictures, text_config: { ...llama, model_type: "mistral" } };
+  assert.deepEqual([readModelConfig(mistral).family, readModelConfig(mistral).wrapped], ["mistral", true]);
+  assert.equal(readModelConfig({ ...llama, model_type: "mistral" }).wrapped, undefined);
+  for (const [change, reason] of [
+    [{ model_type: "paligemma" }, /vision_config is not supported.*pictures left out: model_type gemma3, mistral3/],
+    [
+      { quantization_config: { load_in_4bit: true } },
+      /quantization_config of gemma3 is not supported.*baseModel\.quantiz/,
+    ],
+    [{ text_config: { ...text_config, model_type: "gemma3n_text" } }, /model_type "gemma3n_text" is not supported/],
+  ] as const)
+    assert.throws(() => readModelConfig({ ...gemma, ...change }), reason);
+});
+
+test("dropout of config.json that is not applied is named, and none is not", () => {
+  const of = (change: object) => readModelConfig({ ...llama, ...change }).ignoredFields;
+  assert.deepEqual(of({ attention_dropout: 0.1 }), ["attention_dropout 0.1"]);
+  assert.deepEqual(of({ attention_dropout: 0.1, resid_pdrop: 0.2 }), ["attention_dropout 0.1", "resid_pdrop 0.2"]);
+  for (const none of [{}, { attention_dropout: 0 }, { attention_dropout: null }]) assert.equal(of(none), undefined);
+  assert.deepEqual(modelConfig.parse(readModelConfig({ ...llama, attention_dropout: 0.1 })).ignoredFields, [
+    "attention_dropout 0.1",
+  ]);
+});
+
 test("null is like a missing field wherever transformers writes it", () => {
   const nulls = { tie_word_embeddings: null, rms_norm_eps: null, hidden_act: null, layer_types: null, head_dim: null };
   assert.equal(readModelConfig({ ...llama, ...nulls, mlp_bias: null, sliding_window: null }).rmsNormEps, 1e-6);

@@ -9,11 +9,13 @@ import {
   type FamilyRules,
   families,
   familyRules,
+  ignoredFields,
   isFamily,
   type ModelValues,
   type RawConfig,
   rawConfig,
   ropeOf,
+  wrappers,
 } from "./families.ts";
 import { givenAdapters, givenAdaptersMember } from "./givenAdapters.ts";
 import { plainIssue } from "./plainIssue.ts";
@@ -50,8 +52,12 @@ export const modelConfig = z
         denseLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
       })
       .optional(),
+    /** It is the language model of a model that reads pictures too. */
+    wrapped: z.literal(true).optional(),
     slidingWindow: dimension(16_777_216).optional(),
     noRopeLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
+    /** Fields of config.json without effect here, each with its value. */
+    ignoredFields: z.array(z.string().max(64)).max(4).optional(),
     /** Adapters that prepare put into the base. */
     givenAdapters: givenAdapters.optional(),
   })
@@ -72,15 +78,11 @@ export class UnsupportedModelError extends Error {}
 
 /** Reads config.json. Throws `UnsupportedModelError`, which names the invalid or unsupported field. */
 export function readModelConfig(config: unknown): ModelConfig {
-  const raw = rawConfig.safeParse(isMembers(config) ? unnested(config) : config);
+  const members = isMembers(config) ? unnested(config) : config;
+  const family = familyOf(members);
+  const raw = rawConfig.safeParse(isMembers(members) ? { ...familyRules[family].omitted, ...members } : members);
   if (!raw.success) throw new UnsupportedModelError(`config.json: ${issueText(raw.error)}`);
   const c = raw.data;
-  const family = c.model_type ?? c.architectures?.[0] ?? "(none)";
-  if (!isFamily(family)) {
-    throw new UnsupportedModelError(
-      `config.json: model_type ${JSON.stringify(family)} is not supported; supported: ${families.join(", ")}`,
-    );
-  }
   const rules = familyRules[family];
   refuseUnsupported(c, family);
   const rope = ropeOf(c, family, refuse);
@@ -97,6 +99,7 @@ export function readModelConfig(config: unknown): ModelConfig {
     ropeTheta: rope.theta,
     rmsNormEps: c.rms_norm_eps ?? rules.normEps ?? 1e-6,
     tieWordEmbeddings: c.tie_word_embeddings ?? rules.tied ?? false,
+    ...(isMembers(config) && isWrapper(config) && { wrapped: true }),
     ...(isMembers(config) &&
       config[givenAdaptersMember] !== undefined && { givenAdapters: config[givenAdaptersMember] }),
     ...(rules.experts && { experts: expertsOf(c, rules.experts, refuse) }),
@@ -107,6 +110,7 @@ export function readModelConfig(config: unknown): ModelConfig {
   const noRope = rules.noRope && layersWhere(model, (layer) => rules.noRope!(layer, c));
   const rotaryWidth = rotaryWidthOf(rope, model);
   const { biases = [] } = rules;
+  const ignored = ignoredFields(c);
   const longRope = rope.scaling?.type === "longrope" && rope.scaling.originalContext < model.contextLength;
   return {
     ...model,
@@ -119,8 +123,25 @@ export function readModelConfig(config: unknown): ModelConfig {
     ...(rope.scaling && { ropeScaling: rope.scaling }),
     ...(rope.queryScaling && { queryScaling: rope.queryScaling }),
     ...(rotaryWidth !== undefined && { rotaryWidth }),
+    ...(ignored.length > 0 && { ignoredFields: ignored }),
     ...rules.values?.(c, refuse),
   };
+}
+
+const named = z.looseObject({
+  model_type: rawConfig.shape.model_type,
+  architectures: rawConfig.shape.architectures,
+});
+
+/** Read before the other fields, which other architectures name otherwise. */
+function familyOf(members: unknown): Family {
+  const read = named.safeParse(members);
+  if (!read.success) throw new UnsupportedModelError(`config.json: ${issueText(read.error)}`);
+  const family = read.data.model_type ?? read.data.architectures?.[0] ?? "(none)";
+  if (isFamily(family)) return family;
+  throw new UnsupportedModelError(
+    `config.json: model_type ${JSON.stringify(family)} is not supported; supported: ${families.join(", ")}`,
+  );
 }
 
 const layersWhere = ({ layers }: { layers: number }, has: (layer: number) => boolean): number[] =>
@@ -183,19 +204,38 @@ function refuse(message: string): never {
 const isMembers = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Members of a wrapper's configuration that count for its language model too. */
+const sharedMembers = [
+  ...["dtype", "torch_dtype", "transformers_version", "_name_or_path", givenAdaptersMember],
+  ...["bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings"],
+];
+
+/** Whether a configuration is that of a model with pictures whose language model is read. */
+const isWrapper = ({ model_type: type, text_config, vision_config }: Readonly<Record<string, unknown>>): boolean =>
+  typeof type === "string" && wrappers.includes(type) && isMembers(text_config) && isMembers(vision_config);
+
 /**
- * The language model's part of a configuration that nests it under `text_config`. A model with pictures or sound is
- * refused, because its weights and its adapters have other names.
+ * The language model's part of a configuration that nests it under `text_config`. Other models with pictures or sound than
+ * `wrappers` are refused, because their weights have other names, or their text is computed otherwise.
  */
 export function unnested(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   if (!("text_config" in config)) return config;
   const { text_config: text, ...outer } = config;
   if (typeof text !== "object" || text === null) return outer;
+  if (isWrapper(config)) {
+    if ((config.quantization_config ?? undefined) !== undefined)
+      refuse(
+        `quantization_config of ${String(config.model_type)} is not supported: take the model as it was before its ` +
+          "quantisation, and set baseModel.quantization",
+      );
+    const shared = Object.entries(outer).filter(([member]) => sharedMembers.includes(member));
+    return { ...Object.fromEntries(shared), ...text };
+  }
   const other = ["vision_config", "audio_config"].find((field) => outer[field] !== undefined && outer[field] !== null);
   if (other) {
     refuse(
       `${other} is not supported: the model reads more than text; take its language model, saved by itself ` +
-        "(for example Gemma3ForCausalLM)",
+        `(supported with their pictures left out: model_type ${wrappers.join(", ")})`,
     );
   }
   const { model_type: _, architectures: __, ...shared } = outer;

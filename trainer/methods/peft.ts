@@ -25,6 +25,8 @@ export interface ConfigFacts {
   readonly parameters: readonly NamedValues[];
   /** Optimiser steps of the run. */
   readonly steps: number;
+  /** Whole names of the trained layers, and of the modules that hold the trained tensors. */
+  readonly layers?: readonly string[];
 }
 
 /** A tensor of adapter_model.safetensors whose values are not yet read. */

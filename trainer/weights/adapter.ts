@@ -16,6 +16,7 @@ import type { BaseName } from "./baseName.ts";
 import { companionsOf } from "./companions.ts";
 import { type WrittenTensor, writtenTensors } from "./fusedExperts.ts";
 import { givenFiles } from "./givenFiles.ts";
+import { keyInWrapper } from "./languageModel.ts";
 import { encodeValues } from "./merge.ts";
 import { adapterConfig, adapterConfigFile, weightsFileOf } from "./peftConfig.ts";
 import type { StoredModel } from "./storedModel.ts";
@@ -67,6 +68,7 @@ async function writePeft(
   { engine, parameters, base }: { engine: Engine; parameters: Parameters; base: StoredModel },
   { method, baseName, steps }: AdapterFacts,
 ): Promise<void> {
+  const { model } = engine.compiled.spec;
   const firsts = new Set(engine.stateOf("first").map(({ name }) => name));
   const named = engine.stateOf("parameter").map(({ name, shape }) => {
     const first = firsts.has(name) && { first: engine.floats("first", name) };
@@ -74,16 +76,18 @@ async function writePeft(
   });
   const tensors = methodOf(method)
     .peft!.toPeft(named)
-    .map(({ name, shape, values, dtype }): TensorData => {
+    .map(({ name: own, shape, values, dtype }): TensorData => {
+      const name = model.wrapped ? keyInWrapper(own) : own;
       return { name, dtype: dtype ?? "F32", shape, data: bytesOf(dtype ? Int32Array.from(values) : values) };
     });
   await writer.writeChunks(weightsFileOf(method), safetensorsChunks(tensors));
   const { sites, embeddings } = engine.compiled;
   const trained = [...sites, ...embeddings].filter((site) => site.trained.length > 0);
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
-  const config = { modules, model: engine.compiled.spec.model, parameters: named, steps };
+  const layers = [...trained.map(({ name }) => name), ...named.map(({ name }) => name.replace(/\.(weight|bias)$/, ""))];
+  const config = { modules, model, parameters: named, steps, layers };
   await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, config, baseName)));
-  if (engine.compiled.spec.model.givenAdapters)
+  if (model.givenAdapters)
     for await (const { name, chunks } of givenFiles(base, sites)) await writer.writeChunks(name, chunks);
 }
 

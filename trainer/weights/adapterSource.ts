@@ -10,6 +10,7 @@ import type { PeftConfig } from "../methods/peftMembers.ts";
 import { readListed, readManifest } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "./adapter.ts";
+import { keyOfOwn } from "./languageModel.ts";
 import type { AdapterTensors } from "./merge.ts";
 import { adapterConfigFile, parseAdapterConfig, settingsOfConfig, weightsFileOf } from "./peftConfig.ts";
 
@@ -125,9 +126,10 @@ function foreignTensors(
   return { tensors: namedTensors(own, method, config, file), repeated };
 }
 
+/** The tensors of an adapter's file; those of a model with pictures by the names of its language model. */
 function decodeOrFail(bytes: Uint8Array, file: string): ReadonlyMap<string, DecodedTensor> {
   try {
-    return decodeTensors(bytes);
+    return new Map([...decodeTensors(bytes)].map(([key, tensor]) => [keyOfOwn(key), tensor]));
   } catch (error) {
     if (error instanceof SafetensorsError) throw corrupt("AdapterCorrupt", `${file}: ${error.message}`);
     throw error;

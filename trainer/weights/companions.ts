@@ -19,7 +19,10 @@ export interface Companion {
 /** The companions of a model with the base's architecture and tokenizer; `dtype`: of its weights, if it differs. */
 export async function* companionsOf(base: StoredModel, dtype?: FloatType): AsyncIterable<Companion> {
   const ends = await unlistedEnds(base);
+  const { wrapped } = await base.config();
   for (const name of base.companions()) {
+    // A language model by itself reads no pictures.
+    if (wrapped && /^((image_|video_)?(pre)?processor)_config\.json$/.test(name)) continue;
     if (name !== generationFile || !ends) yield { name, content: await contentOf(base, name, dtype) };
   }
   if (!ends) return;

@@ -12,6 +12,7 @@ import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { absmaxName, nestedAbsmaxName, nf4Parts } from "../graph/nf4.ts";
 import { bitsandbytesFault, bitsandbytesNames, isBitsandbytes } from "./bitsandbytes.ts";
 import { storedName, withExperts, writtenTensors } from "./fusedExperts.ts";
+import { ownName } from "./languageModel.ts";
 
 type Table = ReadonlyMap<string, PlacedTensor>;
 /** The tensors that a configuration promises: shapes by name. */
@@ -43,12 +44,20 @@ const quantized =
 
 /** Throws a failure that names the first tensor that differs from the promise, and the fix. */
 export async function modelTensors(stored: Table, facts: CheckpointFacts): Promise<Table> {
-  const weights = new Map([...stored].filter(([name]) => !isBuffer(name)));
+  const all = new Map([...stored].filter(([name]) => !isBuffer(name)));
+  const weights = facts.config.wrapped ? languageModel(all) : all;
   const named = withExperts(withPrefix(weights), facts.config, facts.quantization?.method === "mxfp4");
   const table = facts.config.tieWordEmbeddings ? await tied(named, facts) : named;
   const fault = faultOf(table, facts);
   if (fault !== undefined) throw fault;
   return table;
+}
+
+/** The tensors of the language model by its own names; those of a base that prepare wrote have them already. */
+function languageModel(table: Table): Table {
+  if (![...table.keys()].some((name) => ownName(name) !== undefined && name !== head)) return table;
+  const own = [...table.values()].filter(({ name }) => ownName(name) !== undefined);
+  return renamed(new Map(own.map((tensor) => [tensor.name, tensor])), (name) => ownName(name)!);
 }
 
 /** The full names of a model that was saved without its head's class. */

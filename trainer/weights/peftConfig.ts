@@ -6,6 +6,7 @@ import { methodOf, registeredMethods } from "../methods/index.ts";
 import { type AdapterLibrary, type ConfigFacts, libraries } from "../methods/peft.ts";
 import { mergeInPeft, type PeftConfig } from "../methods/peftMembers.ts";
 import type { BaseName } from "./baseName.ts";
+import { configInWrapper, configOfOwn } from "./languageModel.ts";
 
 export const adapterConfigFile = "adapter_config.json";
 export const adapterWeightsFile = libraries.PEFT.weightsFile;
@@ -19,12 +20,14 @@ const libraryOf = (method: MethodSettings): AdapterLibrary => methodOf(method).p
 export function adapterConfig(method: MethodSettings, facts: ConfigFacts, base: BaseName): string {
   const { peft } = methodOf(method);
   if (!peft) throw new Error(`method ${method.kind} leaves a model, which has no ${adapterConfigFile}`);
-  const { peft_type, ...members } = peft.config(facts);
+  const config = peft.config(facts);
+  const { peft_type, ...members } = facts.model.wrapped ? configInWrapper(config, facts.layers ?? []) : config;
   return `${JSON.stringify({ peft_type, ...libraries[peft.library].common(base), ...members }, null, 2)}\n`;
 }
 
 /** The method in adapter_config.json. Throws a failure that names the unsupported member. */
-export function settingsOfConfig(config: PeftConfig): MethodSettings {
+export function settingsOfConfig(given: PeftConfig): MethodSettings {
+  const config = configOfOwn(given);
   for (const method of registeredMethods()) {
     const settings = method.readPeft(config);
     if (settings) return settings;

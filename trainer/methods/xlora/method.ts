@@ -26,6 +26,8 @@ export const xlora = defineMethod(declaration, {
     return `X-LoRA of ${adapters.length} adapters, ${chosen} for each token, scaled ${where} by a classifier of depth ${classifierDepth}`;
   },
   check({ adapters }, { model }) {
+    if (model.wrapped)
+      return "method.xlora cannot train the language model of a model with pictures, since no program would load its adapters there: save the language model by itself, as a merged export is, or set method.lora";
     const count = model.givenAdapters?.ranks.length ?? 0;
     if (count > 0 && count === adapters.length) return undefined;
     return `method.xlora.adapters lists ${adapters.length} adapters, and the base has ${count}: prepare the inputs again`;
