@@ -142,6 +142,8 @@ test("luthier data reports errors in the command line, the files and the format"
   const cases: [string[], number, RegExp][] = [
     [["train.json"], 2, /--model DIR is missing/],
     [["none.jsonl", "--model", "model"], 23, /there is no such file/],
+    [["train.jsonl", "--model", "model"], 23, /train\.jsonl: there is no such file, but train\.json$/m],
+    [["{tran,test}-[0-9].json", "--model", "model"], 20, /\.json: matches none of the \d+ files below .*: change the/],
     [
       ["train.json", "--model", "model", "--column", "prompt=instruction", "--column", "completion=x"],
       20,

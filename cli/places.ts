@@ -1,4 +1,5 @@
 /** Directories and URIs given on the command line. */
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "../terminal/arguments.ts";
@@ -7,6 +8,17 @@ export interface Place {
   readonly uri: string;
   /** The claim that represents a directory of this machine. */
   readonly claims: ReadonlyMap<string, string>;
+}
+
+/**
+ * The URI of data on this machine: a path of a file or a directory, or else a pattern, whose characters a URL would escape.
+ * URIs are kept.
+ */
+export function dataUriOf(given: string): string {
+  if (isUri(given)) return given;
+  const uri = fileUri(given);
+  if (existsSync(given)) return uri;
+  return uri.replaceAll(/%(?:3F|5B|5D|5E|7B|7D)/g, decodeURIComponent);
 }
 
 /** The URI of a path on this machine. */

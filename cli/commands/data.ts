@@ -16,7 +16,7 @@ import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { type DataReport, reportOn } from "../dataReport.ts";
-import { fileUri, isUri } from "../places.ts";
+import { dataUriOf, fileUri, isUri } from "../places.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { dataLines } from "../ui/dataView.ts";
 import { createStageView } from "../ui/stageView.ts";
@@ -26,8 +26,8 @@ const usage = {
   positionals: ["FILE…"],
   summary: "Shows data files as a model sees them: counts, lengths, truncation, duplicates, leaks, and some examples.",
   details: [
-    "Files are JSON lines, JSON lists, CSV, TSV or Parquet, or directories of them: OpenAI messages, ShareGPT, Alpaca,",
-    "prompt and completion, or text; with --objective, preferences.",
+    "Files are JSON lines, JSON lists, CSV, TSV or Parquet, directories or quoted patterns of them ('data/**/part-[0-9].csv'):",
+    "OpenAI messages, ShareGPT, Alpaca, prompt and completion, or text; with --objective, preferences.",
     "  luthier data train.jsonl --model ./models/llama --test test.jsonl --max-length 2048",
     "The command counts unreadable rows; a training refuses them, or skips as many as dataset.badRows allows.",
   ],
@@ -102,7 +102,7 @@ const textOf = (report: DataReport, samples: readonly Sample[]) =>
 
 function testFile(test: string, args: Arguments): DataFile {
   const { split: _, ...reading } = readingOf(args);
-  return dataFile({ uri: uriOf(test), ...reading });
+  return dataFile({ uri: dataUriOf(test), ...reading });
 }
 
 /** The settings of an equivalent manifest, with the contract's defaults. */
@@ -119,11 +119,11 @@ function settingsOf(args: Arguments): DatasetSettings {
     baseModel: { uri: "file:///model" },
     dataset: {
       sources: args.positionals.map((file) => ({
-        uri: uriOf(file),
+        uri: dataUriOf(file),
         ...reading,
         ...(split !== undefined && { split }),
       })),
-      ...(validation !== undefined && { validation: { uri: uriOf(validation), ...reading } }),
+      ...(validation !== undefined && { validation: { uri: dataUriOf(validation), ...reading } }),
       ...(fraction !== undefined && { validation: { fraction } }),
       maxSequenceLength: integerOf(args, "max-length", 16, 131_072, 1024),
       packing: !args.switches.has("no-packing"),

@@ -21,6 +21,8 @@ describe("a URI", () => {
       ["hf://datasets/acme/mails/train.jsonl", [false, true, false]],
       ["hf://datasets/acme/mails@v1.0/data/train.jsonl", [false, true, false]],
       ["hf://Qwen", [false, false, false]],
+      ["hf://datasets/acme/mails/{train,test}-[0-9]?.jsonl", [false, true, false]],
+      ["pvc://claim/*/[!a]?.{csv,tsv}", [false, true, false]],
     ];
     for (const [uri, accepted] of cases) {
       const found = [modelUri, dataUri, artifactsUri].map((schema) => schema.safeParse(uri).success);
@@ -38,7 +40,7 @@ describe("a URI", () => {
       "pvc://Models/x",
       "file://rel/x",
       "pvc://m//x",
-      "pvc://m/x?y=1",
+      "pvc://m/x%3Fy=1",
       "s3://key:secret@bucket/x",
       "s3://bucket/../other",
       "s3://b/x",

@@ -7,7 +7,7 @@ import type { Rule } from "./rules.ts";
 
 const part = "[A-Za-z0-9._=+@-]+";
 /** A part of the path of data, which may be a pattern. */
-const dataPart = "[A-Za-z0-9._=+@*-]+";
+const dataPart = "[A-Za-z0-9._=+@*?!,^{}\\[\\]-]+";
 const hubName = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
 const pvc = (name: string) => `pvc://[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/${name})*/?`;
 const s3 = (name: string) => `s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/${name})*/?`;
@@ -43,7 +43,7 @@ const dataForm = uriForm(
   [pvc(dataPart), s3(dataPart), hubData],
   file(dataPart),
   "pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[/PATH]",
-  "._=+@-*",
+  "._=+@-, and those of patterns (* ? [ ] { } , ! ^)",
 );
 const artifactsForm = uriForm([pvc(part), s3(part)], file(part), "pvc://CLAIM/PATH or s3://BUCKET/PATH", "._=+@-");
 

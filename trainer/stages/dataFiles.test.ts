@@ -47,14 +47,52 @@ test("a source names a file, the data files of a directory, or those that match 
   assert.deepEqual(await found("a/*/t*.json"), [["a/b/test.json"], []]);
   assert.deepEqual(await found("**/*-*.*"), [["a/b/train-3.parquet", "a/train-1.jsonl", "a/train-2.csv.gz"], []]);
   assert.deepEqual(await found("a/.h*"), [["a/.hidden.jsonl"], []]);
+  assert.deepEqual(await found("a/train-[12].*"), [["a/train-1.jsonl", "a/train-2.csv.gz"], []]);
+  assert.deepEqual(await found("a/{train-?,b/test}.json{,l}"), [["a/b/test.json", "a/train-1.jsonl"], []]);
   const invalid = { code: 20, reason: "NoDataFiles" };
-  await assert.rejects(found("a/*.tsv"), { ...invalid, message: /a\/\*\.tsv: matches no file/ });
+  await assert.rejects(found("a/*.tsv"), {
+    ...invalid,
+    message:
+      /a\/\*\.tsv: matches none of the 6 files below file:.*\/a, such as file:.*\/a\/README\.md, .*: change the pattern$/,
+  });
+  await assert.rejects(found("a/trian-?.jsonl"), {
+    ...invalid,
+    message: /matches none of the 6 files below .*, such as [^,]*\/a\/train-1\.jsonl: change the pattern$/,
+  });
+  await assert.rejects(found("[a]"), {
+    ...invalid,
+    message: /\[a\]: matches directories but no file: add \/\*\* to read the files in them/,
+  });
+  await assert.rejects(found("c/*"), {
+    ...invalid,
+    message: /c\/\*: matches no file: there is none below file:.*\/c$/,
+  });
+  await assert.rejects(found("[z-a]"), { code: 20, reason: "PatternInvalid", message: /\[z-a\]: the characters in/ });
   await assert.rejects(found("docs"), {
     ...invalid,
     message: /docs: is a directory without data files .*, but with .*a\.pdf/,
   });
   await assert.rejects(found("docs/*"), { code: 20, reason: "DataUnsupported", message: /a\.pdf: is a \.pdf file/ });
-  await assert.rejects(found("nothing.jsonl"), { message: /nothing\.jsonl: there is no such file/ });
+  await assert.rejects(found("nothing.jsonl"), { message: /nothing\.jsonl: there is no such file$/ });
+  await assert.rejects(found("a/train-1.json"), {
+    message: /train-1\.json: there is no such file, but train-1\.jsonl, /,
+  });
+});
+
+test("names with characters that URLs escape are found by a pattern and in a directory", async (t) => {
+  const directory = await temporaryDirectory(t);
+  mkdirSync(`${directory}/my data`);
+  for (const name of ["50%.json", "a#1.json", "a?b.json", "é (1).json"])
+    writeFileSync(`${directory}/my data/${name}`, '{"text":"x"}');
+  for (const uri of [`file://${directory}/my%20data`, `file://${directory}/my%20data/*.json`]) {
+    const { files } = await filesOf(dataFile({ uri }), new Stores(), "train");
+    assert.equal(files.length, 4);
+    for (const file of files) {
+      let rows = 0;
+      for await (const batch of readSource(file, new Stores(), new AbortController().signal)) rows += batch.rows;
+      assert.equal(rows, 1, file.uri);
+    }
+  }
 });
 
 test("a directory or a pattern of more than 10,000 data files is refused with their number", async (t) => {

@@ -1,18 +1,19 @@
 /**
- * The files of a data set: a source names a file, a directory, or a pattern with `*` (within a name) and `**` (any
- * directories). In a directory, the files with a data file's ending are read; hidden ones and descriptions of data sets are
+ * The files of a data set: a source names a file, a directory, or a pattern (patterns.ts). In a directory, the files with a data file's ending are read; hidden ones and descriptions of data sets are
  * not. The order is that of the paths, so that the same files always give the same data set.
  */
+
+import { editDistance } from "../contract/editDistance.ts";
 import { type DataFile, type DatasetSettings, dataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
 import { dataName } from "../data/files/dataName.ts";
 import type { PreparedManifest } from "../data/packed/manifests.ts";
 import { requireRowsByName } from "../data/rows/foreignFormats.ts";
-import { type Entry, MissingFileError } from "../stores/store.ts";
+import { type Entry, MissingFileError, type Store } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 import { hubFiles, type Split } from "./hubDataset.ts";
-import { patternOf } from "./patterns.ts";
+import { isPattern, type Pattern, PatternError, patternOf } from "./patterns.ts";
 
 /** A file with its size and version. */
 export interface FoundFile extends DataFile {
@@ -73,7 +74,7 @@ export async function datasetFiles(settings: DatasetSettings, stores: Stores): P
 export async function filesOf(file: DataFile, stores: Stores, usual: Split): Promise<Found> {
   const { uri } = file;
   if (hubDataset.test(uri)) return await ofHub(file, stores, usual);
-  if (uri.includes("*")) return await matching(file, stores);
+  if (isPattern(uri)) return await matching(file, stores);
   requireRowsByName(uri);
   const store = stores.of(uri);
   const entry = await store.stat(uri);
@@ -81,8 +82,19 @@ export async function filesOf(file: DataFile, stores: Stores, usual: Split): Pro
   const entries = await store.list(uri);
   if (entries.length > 0) return inDirectory(file, entries);
   // Throws an error that names what is there instead.
-  await store.read(uri, { start: 0, end: 0 });
+  await store.read(uri, { start: 0, end: 0 }).catch(async (error: unknown) => {
+    throw error instanceof MissingFileError ? new MissingFileError(uri, await namesNear(uri, store)) : error;
+  });
   throw new MissingFileError(uri);
+}
+
+/** The names beside a missing file that are like its own; the first characters bound the listing. */
+async function namesNear(uri: string, store: Store): Promise<string[]> {
+  const [, directory = "", name = ""] = /^(.+)\/([^/]+)\/?$/.exec(uri) ?? [];
+  if (!directory.includes("://") || directory.endsWith("/")) return [];
+  const beside = await store.list(directory, name.slice(0, 2)).catch(() => []);
+  const names = beside.map(({ path }) => path.split("/", 1)[0]!).filter((one) => !hidden.test(one));
+  return nearestOf(name, [...new Set(names)]);
 }
 
 async function ofHub(file: DataFile, stores: Stores, usual: Split): Promise<Found> {
@@ -131,13 +143,58 @@ function inDirectory(file: DataFile, entries: readonly Entry[]): Found {
 async function matching(file: DataFile, stores: Stores): Promise<Found> {
   const { uri } = file;
   const parts = uri.split("/");
-  const first = parts.findIndex((part) => part.includes("*"));
+  const first = parts.findIndex(isPattern);
   const directory = parts.slice(0, first).join("/");
-  const pattern = patternOf(parts.slice(first).join("/"));
-  const entries = (await stores.of(directory).list(directory)).filter(({ path }) => pattern.test(path));
-  if (entries.length === 0) throw invalid("NoDataFiles", `${uri}: matches no file: change the pattern`);
+  const written = parts.slice(first).join("/");
+  const glob = uri.startsWith("file:") ? unescaped(written) : written;
+  const pattern = patternIn(uri, glob);
+  const store = stores.of(directory);
+  const entries = (await store.list(directory, beginningOf(glob))).filter(({ path }) => pattern.test(path));
+  if (entries.length === 0) throw matchesNothing(uri, glob, directory, await store.list(directory));
   for (const { path } of entries) requireRowsByName(below(directory, path));
   return { files: located(file, directory, entries), others: [] };
+}
+
+function patternIn(uri: string, glob: string): Pattern {
+  try {
+    return patternOf(glob);
+  } catch (error) {
+    throw error instanceof PatternError ? invalid("PatternInvalid", `${uri}: ${error.message}`) : error;
+  }
+}
+
+/** The characters that every match begins with, so that a store lists no other files. */
+const beginningOf = (glob: string) => /^[^*?[{]*/.exec(glob)?.[0] ?? "";
+
+/** Names that the failure of a pattern shows. */
+const shownNames = 3;
+/** Names that are compared with a pattern. */
+const comparedNames = 2000;
+
+function matchesNothing(uri: string, glob: string, directory: string, entries: readonly Entry[]): Error {
+  const paths = entries.map(({ path }) => path).filter((path) => !hidden.test(path));
+  if (paths.length === 0) return invalid("NoDataFiles", `${uri}: matches no file: there is none below ${directory}`);
+  const inside = patternOf(`${glob}/**`);
+  if (paths.some((path) => inside.test(path))) {
+    return invalid("NoDataFiles", `${uri}: matches directories but no file: add /** to read the files in them`);
+  }
+  const near = nearestOf(glob, paths.slice(0, comparedNames));
+  const names = (near.length > 0 ? near : paths).slice(0, shownNames).map((path) => below(directory, path));
+  return invalid(
+    "NoDataFiles",
+    `${uri}: matches none of the ${paths.length} files below ${directory}, such as ${names.join(", ")}: change the pattern`,
+  );
+}
+
+/** The nearest names first; none for names of other kinds. */
+function nearestOf(name: string, names: readonly string[]): string[] {
+  const ranked = names
+    .map((one) => ({ one, distance: editDistance(name, one) }))
+    .sort((a, b) => a.distance - b.distance);
+  return ranked
+    .filter(({ distance }) => distance <= Math.max(3, name.length / 2))
+    .slice(0, shownNames)
+    .map(({ one }) => one);
 }
 
 function located(file: DataFile, directory: string, entries: readonly Entry[]): FoundFile[] {
@@ -147,4 +204,17 @@ function located(file: DataFile, directory: string, entries: readonly Entry[]): 
   return entries.map((entry) => ({ ...file, uri: below(directory, entry.path), entry }));
 }
 
-const below = (directory: string, path: string) => `${directory.replace(/\/+$/, "")}/${path}`;
+function below(directory: string, path: string): string {
+  // A URI with the scheme file:// is a URL, in which these characters would not be those of the path.
+  const written = directory.startsWith("file:") ? path.replaceAll(/[%#?]/g, encodeURIComponent) : path;
+  return `${directory.replace(/\/+$/, "")}/${written}`;
+}
+
+/** The text of a URL's part; one that is not escaped stays. */
+function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

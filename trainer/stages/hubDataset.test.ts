@@ -44,7 +44,7 @@ test("the configurations of README.md name the files of each split, in all of th
 - config_name: de
   data_files:
   - split: train
-    path: "de/train-*"
+    path: "de/train-[0-9].{csv,tsv}"
   - split: test
     path: [de/test.csv]
 - config_name: en

@@ -93,8 +93,9 @@ export interface Store {
 export class MissingFileError extends Error {
   readonly uri: string;
 
-  constructor(uri: string) {
-    super(`${uri}: there is no such file`);
+  /** `near`: names beside it that are like its own. */
+  constructor(uri: string, near: readonly string[] = []) {
+    super(`${uri}: there is no such file${near.length > 0 ? `, but ${near.join(", ")}` : ""}`);
     this.name = "MissingFileError";
     this.uri = uri;
   }
