@@ -109,7 +109,7 @@ const renamed = (names: Columns): Columns =>
 
 const format = setting(dataFormat, {
   description:
-    "Auto (default) detects the format from the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as in OpenAI's API; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. With a training.objective of preferences, Preference: {prompt, chosen, rejected}, texts or lists of messages with tools, where chosen and rejected may begin with the prompt instead; Labelled, for KTO: {prompt, completion, label}, where the label is true if the answer is wanted. An unsupported column that changes the meaning of a row is an error; other columns are ignored and reported.",
+    "Auto (default) detects the format from the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as in OpenAI's API; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. With a training.objective of preferences, Preference: {prompt, chosen, rejected}, texts or lists of messages with tools, where chosen and rejected may begin with the prompt instead, or conversations or instruction hold it; Labelled, for KTO: {prompt, completion, label}, or a conversation or Alpaca's row with a label, which is true if the answer is wanted. An unsupported column that changes the meaning of a row is an error; other columns are ignored and reported.",
   default: "Auto",
   defaultText: "",
 });
@@ -148,7 +148,7 @@ export const laterReadingTable = { ...readingTable, format: { ...format, later: 
 const dataFile = {
   uri: dataUri.meta({
     description:
-      "A file (JSON lines, one JSON array, CSV, TSV or Parquet; the text forms also compressed with gzip or Zstandard), a directory of such files, or a pattern of them (* within a name, ** for any directories): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION][/PATH], where a data set without a path has splits and configurations.",
+      "A file (JSON lines, one JSON array, CSV, TSV or Parquet; the text forms also compressed with gzip or Zstandard), a directory of such files, or a pattern of them (*, ? and [a-z] within a name, ** for any directories, {a,b} and {1..9} for alternatives): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION][/PATH], where a data set without a path has splits and configurations.",
   }),
   ...access,
   format: format.written.optional(),

@@ -6,6 +6,12 @@ import { declarations } from "./methods/index.ts";
 import { type DataForm, formOf, type ObjectiveType, referringTypes } from "./objective.ts";
 import { celList, type Rule } from "./rules.ts";
 
+/** Fields of rows of preferences whose prompt is a conversation or an instruction. */
+const judged = [
+  ...(["conversations", "messages", "role", "content", "from", "value"] as const),
+  ...(["instruction", "input", "history", "system", "tools"] as const),
+] as const;
+
 /** The row fields of each format, which `columns` may rename. */
 export const formatFields = {
   Messages: ["messages", "role", "content", "system", "tools"],
@@ -13,8 +19,8 @@ export const formatFields = {
   Alpaca: ["instruction", "input", "output", "history", "system", "tools"],
   PromptCompletion: ["prompt", "completion", "role", "content", "tools"],
   Text: ["text"],
-  Preference: ["prompt", "chosen", "rejected", "role", "content", "tools"],
-  Labelled: ["prompt", "completion", "label", "role", "content", "tools"],
+  Preference: ["prompt", "chosen", "rejected", ...judged],
+  Labelled: ["prompt", "completion", "label", "output", ...judged],
 } as const;
 
 type NamedFormat = keyof typeof formatFields;

@@ -23,6 +23,26 @@ const sample = (name: string) => readFileSync(new URL(`../data/files/samples/${n
 const lines = sample("rows.jsonl").toString().split("\n").slice(0, 12).join("\n");
 const table = 'prompt,completion,"a ""b"""\r\n1,"x\r\ny",z\n"q ""r""",é,\n,,\n"5",6,7';
 
+/** A row of each form, with all of its fields. */
+const forms = [
+  {
+    system: "s",
+    tools: '[{"name": "f"}]',
+    conversations: [
+      { from: "human", value: "q", weight: 0 },
+      { from: "tool_call", value: '<tool_call>{"name": "f", "arguments": {"a": [1.0, "é"]}}</tool_call>' },
+      { from: "observation", value: "r" },
+      { role: "assistant", content: "a", loss: true },
+    ],
+  },
+  { instruction: "i", input: "j", output: "o", history: [["a", "b"]], system: "s", kto_tag: true },
+  { instruction: "i", chosen: "a", rejected: "b", history: '[["a", "b"]]' },
+  { conversations: [{ from: "human", value: "q" }], chosen: { from: "gpt", value: "a" }, rejected: { from: "gpt" } },
+  { prompt: "q", chosen: [{ role: "user", content: "q" }], rejected: '[{"role": "user", "content": "q"}]' },
+  { prompt: [{ role: "user", content: [{ type: "text", text: "q" }] }], completion: "a", label: "False" },
+  { text: "t", extra: null },
+];
+
 export const seeds: readonly Seed[] = [
   ...["none", "snappy", "gzip", "brotli", "lz4", "zstd", "v2", "delta"].map((name) => ({
     name: `${name}.parquet`,
@@ -30,6 +50,8 @@ export const seeds: readonly Seed[] = [
   })),
   { name: "rows.jsonl", bytes: Buffer.from(lines) },
   { name: "rows.json", bytes: Buffer.from(`[${lines.replaceAll("\n", ",\n")}]`) },
+  { name: "forms.jsonl", bytes: Buffer.from(forms.map((row) => JSON.stringify(row)).join("\n")) },
+  { name: "forms.json", bytes: Buffer.from(JSON.stringify(forms, null, 1)) },
   { name: "table.csv", bytes: Buffer.from(table) },
   { name: "table.tsv", bytes: Buffer.from(table.replaceAll(",", "\t")) },
   { name: "rows.jsonl.gz", bytes: gzipSync(lines) },
@@ -135,12 +157,14 @@ async function outcome(name: string, bytes: Buffer, chunk: number): Promise<stri
   return `${rows} rows ${digest.digest("hex")}`;
 }
 
-/** A row is an example or a bad row. */
+/** A row is an example or a bad row, whatever the data are for. */
 function use(row: Uint8Array): void {
-  try {
-    const value = parseRow(row);
-    readExample(value, { format: detectFormat(value), columns: {} });
-  } catch (error) {
-    if (!(error instanceof RowError)) throw error;
+  for (const form of ["Examples", "Pairs", "Labelled"] as const) {
+    try {
+      const value = parseRow(row);
+      readExample(value, { format: detectFormat(value, {}, form), columns: {} });
+    } catch (error) {
+      if (!(error instanceof RowError)) throw error;
+    }
   }
 }

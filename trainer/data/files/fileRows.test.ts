@@ -150,7 +150,12 @@ const faults: [what: string, name: string, content: Uint8Array | string, failure
     "text in Windows-1252",
     "a.jsonl",
     latin,
-    { code: 20, reason: "DataUnsupported", message: /a\.jsonl: is text in Windows-1252; .* in UTF-8/ },
+    {
+      code: 20,
+      reason: "DataUnsupported",
+      message:
+        /a\.jsonl: is text in Windows-1252, but data must be in UTF-8: convert it with iconv -f Windows-1252 -t UTF-8/,
+    },
   ],
   [
     "a table in Windows-1252",

@@ -48,7 +48,10 @@ const kinds: readonly Kind[] = [
 export function foreignFormat(beginning: Uint8Array): string | undefined {
   const written = Buffer.from(beginning.subarray(0, tellingBytes)).toString("hex");
   const kind = kinds.find(({ begins, at = 0 }) => written.startsWith(begins, 2 * at))?.name;
-  return kind ?? wideText(beginning) ?? (isBinary(beginning.subarray(0, tellingBytes)) ? "a binary file" : undefined);
+  const wide = wideText(beginning);
+  return (
+    kind ?? (wide && `text in ${wide}`) ?? (isBinary(beginning.subarray(0, tellingBytes)) ? "a binary file" : undefined)
+  );
 }
 
 /** A damaged row may contain a control character; a file with many is not text. */
@@ -57,14 +60,14 @@ const isBinary = (bytes: Uint8Array) => 16 * bytes.filter((byte) => byte < 0x09)
 /** Detects UTF-16 and UTF-32 by the byte-order mark or by the zeros beside the first character. */
 function wideText(beginning: Uint8Array): string | undefined {
   const [a, b, c, d] = beginning;
-  if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? "text in UTF-32" : "text in UTF-16";
-  if (a === 0xfe && b === 0xff) return "text in UTF-16";
+  if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? "UTF-32" : "UTF-16";
+  if (a === 0xfe && b === 0xff) return "UTF-16";
   if (a === 0 && b === 0 && ((c === 0xfe && d === 0xff) || (c === 0 && d !== undefined && d !== 0))) {
-    return "text in UTF-32";
+    return "UTF-32";
   }
-  if (a !== undefined && a !== 0 && b === 0 && c === 0 && d === 0) return "text in UTF-32";
-  if (a === 0 && b !== undefined && b !== 0 && c === 0) return "text in UTF-16";
-  if (a !== undefined && a !== 0 && b === 0 && c !== undefined && c !== 0 && d === 0) return "text in UTF-16";
+  if (a !== undefined && a !== 0 && b === 0 && c === 0 && d === 0) return "UTF-32";
+  if (a === 0 && b !== undefined && b !== 0 && c === 0) return "UTF-16";
+  if (a !== undefined && a !== 0 && b === 0 && c !== undefined && c !== 0 && d === 0) return "UTF-16";
   return undefined;
 }
 
@@ -80,10 +83,18 @@ export function requireRows(uri: string, beginning: Uint8Array, isWhole: boolean
 
 /** Throws a failure for a file that begins with these bytes and is not text in UTF-8. */
 function requireText(uri: string, beginning: Uint8Array): void {
+  const wide = wideText(beginning);
+  if (wide !== undefined) throw otherText(uri, wide);
   const found = foreignFormat(beginning);
   if (found !== undefined) throw unsupported(uri, found);
   const encoding = otherEncoding(beginning.subarray(0, formBytes));
-  if (encoding !== undefined) throw unsupported(uri, `text in ${encoding}`);
+  if (encoding !== undefined) throw otherText(uri, encoding);
+}
+
+function otherText(uri: string, encoding: string): Error {
+  const isKnown = !encoding.includes(" ");
+  const way = isKnown ? `: convert it with iconv -f ${encoding} -t UTF-8 FILE > NEW` : ": save the file in UTF-8";
+  return invalid("DataUnsupported", `${uri}: is text in ${encoding}, but data must be in UTF-8${way}`);
 }
 
 /** The same for a table: it may have any text, but no page and no pointer in its place. */

@@ -5,16 +5,20 @@
 import { z } from "zod";
 import type { ColumnsSeen } from "./columnsSeen.ts";
 import { JsonFloat, type JsonObject, type JsonValue, type Message, RowError, type ToolCall } from "./example.ts";
-import { check, isEmpty, isRow, issueOf, longText } from "./rowFields.ts";
+import { check, isEmpty, isRow, issueOf, longText, type RowFields } from "./rowFields.ts";
+import { messagesOfTurns, type ReadMessages, type ReadTurn, speakerOf } from "./speakers.ts";
 import { parseStrictly } from "./strictJson.ts";
 
 const shortText = z.string().max(256);
 
-const call = z.object({
-  id: shortText.nullish(),
-  type: z.literal("function").optional(),
-  function: z.object({ name: shortText.min(1), arguments: z.unknown() }),
+/** `parameters`: Llama's name of the arguments. */
+const named = z.object({
+  name: shortText.min(1),
+  arguments: z.unknown().optional(),
+  parameters: z.unknown().optional(),
 });
+const textCall = named.extend({ id: shortText.nullish() });
+const call = z.object({ id: shortText.nullish(), type: z.literal("function").nullish(), function: named });
 
 const unsupported = (error: string) => z.custom<unknown>(isEmpty, { error }).optional();
 
@@ -45,7 +49,7 @@ export const isUntrained = ({ weight, loss, train, training }: LossFlags) =>
 const onlyText = unsupported("cannot be trained on: only text can");
 
 const message = z.object({
-  role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+  role: z.string().max(64),
   content: z
     .union([longText, z.array(z.looseObject({ type: z.string() })).max(64)], {
       error: "must be a text, or a list of parts that each have a type",
@@ -68,22 +72,16 @@ const message = z.object({
 
 type Given = z.infer<typeof message>;
 
-export interface ReadMessages {
-  messages: Message[];
-  /** Indices of the messages that the data exclude from the loss. */
-  untrained: number[];
-}
-
 /** Reads the messages of a row and records their unread members. Throws `RowError` that names message and member. */
 export function messagesOf(given: readonly unknown[], field: string, seen: ColumnsSeen): ReadMessages {
-  const untrained: number[] = [];
-  const messages = given.map((element, index) => {
-    const checked = check(message, element, `${field}.${index}`);
-    if (isUntrained(checked)) untrained.push(index);
+  const turns = given.map((element, index): ReadTurn => {
+    const at = `${field}.${index}`;
+    if (!isRow(element)) throw new RowError(`${at}: must be an object with role and content`);
+    const checked = check(message, element, at);
     noteMembers(element, message.shape, field, seen);
-    return messageOf(checked, `${field}.${index}`);
+    return { ...messageOf(checked, field, at, seen), isUntrained: isUntrained(checked) };
   });
-  return { messages, untrained };
+  return messagesOfTurns(turns, field);
 }
 
 /** Records the members of a turn that hold a value and that its schema does not read. */
@@ -94,21 +92,28 @@ export function noteMembers(element: unknown, known: object, field: string, seen
   }
 }
 
-function messageOf(given: Given, at: string): Message {
-  const { role, name, tool_call_id } = given;
+function messageOf(given: Given, field: string, at: string, seen: ColumnsSeen): Omit<ReadTurn, "isUntrained"> {
+  const { name, tool_call_id } = given;
+  const speaker = speakerOf(given.role, `${at}.role`);
   // The same member under its successive names, in transformers' order.
   const reasoning = given.reasoning_content ?? given.thinking ?? given.reasoning;
+  for (const one of given.tool_calls ?? []) noteCall(one, `${field}[].tool_calls`, seen);
   const calls = (given.tool_calls ?? []).map((one, index) => callOf(one, `${at}.tool_calls.${index}`));
-  if (calls.length > 0 && role !== "assistant") throw new RowError(`${at}.tool_calls: only an answer calls tools`);
-  return {
-    // The newer name of the same role.
-    role: role === "developer" ? "system" : role,
-    content: contentOf(given, calls.length > 0, at),
+  if (calls.length > 0 && speaker !== "assistant") throw new RowError(`${at}.tool_calls: only an answer calls tools`);
+  const content = contentOf(given, calls.length > 0, at);
+  if (speaker === "call") {
+    const written = toolCallsOf(content ?? "", { at: `${at}.content`, field: `${field}[].content`, seen });
+    return { message: { role: "assistant", content: "", tool_calls: written }, isCall: true };
+  }
+  const message: Message = {
+    role: speaker,
+    content,
     ...(typeof name === "string" && { name }),
     ...(typeof reasoning === "string" && { reasoning_content: reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
     ...(typeof tool_call_id === "string" && { tool_call_id }),
   };
+  return { message, isCall: false };
 }
 
 function contentOf({ content }: Given, callsTools: boolean, at: string): string | null {
@@ -119,7 +124,10 @@ function contentOf({ content }: Given, callsTools: boolean, at: string): string 
   }
   const [part, ...others] = content;
   const other = content.find(({ type }) => type !== "text");
-  if (other) throw new RowError(`${at}.content: a part of ${typeName(other.type)} cannot be trained on`);
+  if (other)
+    throw new RowError(
+      `${at}.content: a part of ${typeName(other.type)} cannot be trained on: leave such rows out, or write the text alone`,
+    );
   if (part === undefined || others.length > 0 || typeof part.text !== "string") {
     throw new RowError(`${at}.content: must be a text, or one part with a text; how parts are joined is not certain`);
   }
@@ -132,7 +140,11 @@ const knownTypes = ["image_url", "image", "input_audio", "audio", "video_url", "
 const typeName = (type: string) => (knownTypes.includes(type) ? `type ${type}` : "another type than text");
 
 function callOf(given: z.infer<typeof call>, at: string): ToolCall {
-  const { name, arguments: written } = given.function;
+  const { name, parameters, arguments: own } = given.function;
+  if (!isEmpty(parameters) && !isEmpty(own))
+    throw new RowError(`${at}.function: has both arguments and parameters; keep one of them`);
+  const written = isEmpty(parameters) ? own : parameters;
+  if (written === undefined) throw new RowError(`${at}.function.arguments: is missing`);
   const value = typeof written === "string" ? parseStrictly(written, `${at}.function.arguments`) : written;
   return {
     ...(typeof given.id === "string" && { id: given.id }),
@@ -142,14 +154,42 @@ function callOf(given: z.infer<typeof call>, at: string): ToolCall {
   };
 }
 
-/** ShareGPT's calls: the text is JSON, {name, arguments} or a list of them. */
-export function toolCallsOf(written: string, at: string): ToolCall[] {
-  const value = parseStrictly(written, at);
+/** Records the members of a call that are not read. */
+function noteCall(given: unknown, field: string, seen: ColumnsSeen): void {
+  noteMembers(given, call.shape, field, seen);
+  if (isRow(given)) noteMembers(given.function, named.shape, `${field}[].function`, seen);
+}
+
+interface Written {
+  readonly at: string;
+  readonly field: string;
+  readonly seen: ColumnsSeen;
+}
+
+/**
+ * Calls that are written as a text: JSON, {name, arguments}, OpenAI's object around it, or a list of them; also in the tags of
+ * Hermes.
+ */
+export function toolCallsOf(text: string, { at, field, seen }: Written): ToolCall[] {
+  const parts = [...text.matchAll(/<tool_call>([\s\S]*?)<\/tool_call>/g)].map(([, part = ""]) => part.trim());
+  const isTagged = parts.length > 0 && text.replaceAll(/<tool_call>[\s\S]*?<\/tool_call>/g, "").trim() === "";
+  return (isTagged ? parts : [text]).flatMap((part) => callsIn(part, { at, field, seen }));
+}
+
+function callsIn(text: string, { at, field, seen }: Written): ToolCall[] {
+  const value = parseStrictly(text, at);
   const calls: unknown[] = Array.isArray(value) ? value : [value];
   return calls.map((one, index) => {
-    const parsed = call.shape.function.safeParse(one);
-    if (!parsed.success) throw new RowError(issueOf(parsed.error, Array.isArray(value) ? `${at}.${index}` : at));
-    return callOf({ function: parsed.data }, at);
+    const place = Array.isArray(value) ? `${at}.${index}` : at;
+    if (isRow(one) && isRow(one.function)) {
+      noteCall(one, field, seen);
+      return callOf(check(call, one, place), place);
+    }
+    noteMembers(one, { ...named.shape, id: true }, field, seen);
+    const parsed = textCall.safeParse(one);
+    if (!parsed.success) throw new RowError(issueOf(parsed.error, place));
+    const { id, ...described } = parsed.data;
+    return callOf({ id, function: described }, at);
   });
 }
 
@@ -159,6 +199,12 @@ export function toolsOf(given: unknown): JsonObject[] {
   const list = typeof given === "string" ? parseStrictly(given, "tools") : given;
   if (!Array.isArray(list) || list.length > 1024) throw new RowError("tools: must be a list of at most 1024 tools");
   return list.map((tool, index) => objectOf(tool, `tools.${index}`));
+}
+
+/** The tools of a row in any form: those of ShareGPT's and Alpaca's are wrapped, OpenAI's stay as they are. */
+export function toolsBeside(fields: RowFields): JsonObject[] {
+  const tools = toolsOf(fields.get("tools"));
+  return fields.has("conversations") || fields.has("instruction") ? tools.map(wrappedTool) : tools;
 }
 
 /** A tool in OpenAI's form, which templates and servers expect; ShareGPT data omit the outer object. */

@@ -50,10 +50,76 @@ const spellings = [
     },
     { prompt: "conversations" },
   ],
+  [
+    "LLaMA-Factory's single turns behind a conversation",
+    {
+      conversations: [{ from: "human", value: "q" }],
+      chosen: { from: "gpt", value: "good" },
+      rejected: { from: "gpt", value: "bad" },
+    },
+  ],
+  ["texts behind messages", { messages: [user("q")], chosen: "good", rejected: "bad" }],
+  ["Alpaca's texts", { instruction: "q", input: "", chosen: "good", rejected: "bad" }],
+  [
+    "the whole conversation of UltraFeedback, whose messages are the chosen one",
+    {
+      prompt: "q",
+      messages: [user("q"), assistant("good")],
+      chosen: [user("q"), assistant("good")],
+      rejected: [user("q"), assistant("bad")],
+    },
+  ],
 ] as const;
 
 test("the prompt of a preference is its own field, or the messages that both answers begin with", () => {
   for (const [name, row, columns] of spellings) assert.deepEqual(read(row, "Pairs", columns), apart, name);
+});
+
+test("a preference of an instruction has its system message, its earlier turns and its input in both prompts", () => {
+  const row = {
+    ...{ instruction: "a", input: "b", history: [["c", "d"]], system: "s", tools: [{ name: "f" }] },
+    ...{ chosen: "good", rejected: "bad" },
+  };
+  const side = (content: string) => ({
+    ...conversation({ role: "system", content: "s" }, user("c"), assistant("d"), user("a\n\nb"), assistant(content)),
+    tools: [{ type: "function", function: { name: "f" } }],
+  });
+  assert.deepEqual(read(row), { kind: "preference", chosen: side("good"), rejected: side("bad") });
+});
+
+test("a system message beside lists precedes the prompt", () => {
+  const side = (content: string) => conversation({ role: "system", content: "s" }, user("q"), assistant(content));
+  const both = { kind: "preference", chosen: side("good"), rejected: side("bad") };
+  for (const row of [
+    { prompt: [user("q")], chosen: [assistant("good")], rejected: [assistant("bad")] },
+    { chosen: [user("q"), assistant("good")], rejected: [user("q"), assistant("bad")] },
+  ])
+    assert.deepEqual(read({ ...row, system: "s" }), both);
+});
+
+test("an answer with a label is a completion, the last message of a conversation, or the output of an instruction", () => {
+  const wanted = { kind: "labelled", answered: conversation(user("q"), assistant("a")), isWanted: true };
+  const turns = [user("q"), assistant("a")];
+  for (const row of [
+    { messages: turns, label: true },
+    { conversations: JSON.stringify(turns), kto_tag: "true" },
+    {
+      conversations: [
+        { from: "human", value: "q" },
+        { from: "gpt", value: "a" },
+      ],
+      kto_tag: true,
+    },
+    { instruction: "q", input: "", output: "a", kto_tag: 1 },
+  ])
+    assert.deepEqual(read(row, "Labelled"), wanted, JSON.stringify(row));
+  const seen = new ColumnsSeen();
+  readExample({ instruction: "q", output: "a", kto_tag: true, id: 3 }, { format: "Labelled", columns: {} }, seen);
+  assert.deepEqual(seen.columns, { used: ["instruction", "output", "kto_tag"], ignored: ["id"] });
+  assert.throws(
+    () => read({ messages: [user("q")], label: true }, "Labelled"),
+    /must end with the assistant's answer, which the label judges/,
+  );
 });
 
 test("texts are a preference of completions, under columns of other names", () => {
@@ -108,7 +174,7 @@ test("KTO also reads pairs, and an objective of pairs reads no labels", () => {
   );
   assert.throws(
     () => detectFormat({ messages: [] }, {}, "Labelled"),
-    /has neither prompt, completion and label nor chosen and rejected/,
+    /has neither an answer with its label .* nor chosen and rejected/,
   );
 });
 
@@ -162,14 +228,14 @@ const faults = [
   ],
   ["an empty answer", { prompt: "q", chosen: "", rejected: "b" }, /^chosen: is empty/],
   [
-    "a system message beside the prompt",
-    { ...pair, system: "s" },
-    /^system: rows of preferences have none; write the prompt as a list/,
+    "a system message beside texts",
+    { prompt: "q", chosen: "a", rejected: "b", system: "s" },
+    /^system: is for conversations; name the prompt's field in columns\.instruction/,
   ],
   [
     "an input beside the prompt",
     { prompt: "q", input: "i", chosen: "a", rejected: "b" },
-    /^input: rows of preferences have none/,
+    /^input: belongs to an instruction; name the question's field in columns\.instruction/,
   ],
   ["tools of texts", { prompt: "q", chosen: "a", rejected: "b", tools: [{}] }, /^tools: are for conversations/],
 ] as const;

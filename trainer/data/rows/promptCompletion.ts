@@ -2,15 +2,15 @@
 import type { Columns } from "../../contract/settings.ts";
 import type { ColumnsSeen } from "./columnsSeen.ts";
 import { type Answered, type JsonObject, RowError } from "./example.ts";
-import { messagesOf, type ReadMessages, toolsOf } from "./messages.ts";
+import { toolsOf } from "./messages.ts";
 import { isEmpty, type RowFields } from "./rowFields.ts";
-import { conversation, renamed, unwrittenTurns } from "./turns.ts";
+import type { ReadMessages } from "./speakers.ts";
+import { conversation, readTurns, unwrittenTurns } from "./turns.ts";
 
 /** Two texts, or two lists of messages: then the prompt is context, and the completion's answers are trained. */
 export function promptCompletion(fields: RowFields, columns: Columns, seen: ColumnsSeen): Answered {
-  const { role = "role", content = "content" } = columns;
   const given = [fields.get("prompt"), fields.get("completion")];
-  const unwritten = given.map((value) => unwrittenTurns(value, { role, content }));
+  const unwritten = given.map((value) => unwrittenTurns(value, columns));
   if (!given.some(Array.isArray) && !unwritten.every(Array.isArray)) {
     refuseTools(fields, columns, "prompt and completion");
     return { kind: "promptCompletion", prompt: fields.text("prompt"), completion: fields.filledText("completion") };
@@ -18,7 +18,7 @@ export function promptCompletion(fields: RowFields, columns: Columns, seen: Colu
   const [context, answer] = (["prompt", "completion"] as const).map((field, index) => {
     const turns = unwritten[index];
     if (!Array.isArray(turns)) throw new RowError(`${field}: must be a list of messages too, or both must be texts`);
-    return messagesOf(renamed(turns, field, { role, content }), field, seen);
+    return readTurns(turns, field, columns, seen);
   });
   return answered(context!, answer!, toolsOf(fields.get("tools")), "completion");
 }

@@ -61,11 +61,6 @@ const refused: readonly Refused[] = [
     why: "rows of prompt and completion have none; set format: Alpaca and columns: {instruction: prompt, output: completion}",
   },
   {
-    fields: ["history", "system", "input"],
-    formats: preferences,
-    why: "rows of preferences have none; write the prompt as a list of messages that contains it",
-  },
-  {
     fields: ["history"],
     formats: conversations,
     why: "a conversation has none beside its messages; write the earlier turns into them",

@@ -58,6 +58,12 @@ export class RowFields {
     return ownMember(this.#row, name);
   }
 
+  /** The same, which counts as read. */
+  readMember(name: string): unknown {
+    this.#read.add(name);
+    return this.member(name);
+  }
+
   text(field: Field): string {
     return check(longText, this.get(field), field);
   }

@@ -54,7 +54,11 @@ test("elements of a list are rows with the lines where they begin", () => {
 });
 
 test("a list that is truncated or followed by content is refused with its line", () => {
-  assert.throws(() => read('[{"a":1},\n{"b"'), { code: 20, message: /^f:2: the list is not closed/ });
+  assert.throws(() => read('[{"a":1},\n{"b"'), {
+    code: 23,
+    reason: "DataDamaged",
+    message: /^f:2: the list is not closed/,
+  });
   assert.throws(() => read("[1]\n[2]"), { code: 20, message: /^f:2: there is content after/ });
 });
 

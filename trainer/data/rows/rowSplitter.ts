@@ -3,7 +3,7 @@
  * elements of one JSON list; the first character decides. Line numbers count from 1. The longest row bounds the memory;
  * a row over the limit is skipped without being kept.
  */
-import { invalid } from "../../contract/failure.ts";
+import { corrupt, invalid } from "../../contract/failure.ts";
 import { backslash, closeBrace, closeBracket, comma, lineFeed, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
 /** Far more than the longest sequence needs. */
@@ -151,7 +151,10 @@ class ListSplitter implements Splitter {
 
   end(): RawRow[] {
     if (this.#ended) return [];
-    throw invalid("BadRow", `${this.#name}:${this.#line}: the list is not closed: the file is truncated`);
+    throw corrupt(
+      "DataDamaged",
+      `${this.#name}:${this.#line}: the list is not closed, so the file is truncated: copy the file again`,
+    );
   }
 
   #inside(byte: number): void {
@@ -164,7 +167,7 @@ class ListSplitter implements Splitter {
     if (isSpace(byte)) return;
     if (this.#ended)
       throw invalid(
-        "BadRow",
+        "DataInvalid",
         `${this.#name}:${this.#line}: there is content after the end of the list; a file must be one list of rows, or have one row per line`,
       );
     if (byte === openBracket) this.#depth = 1;

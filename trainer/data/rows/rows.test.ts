@@ -141,6 +141,61 @@ const read1: [string, unknown, unknown][] = [
       { tools: [weather] },
     ),
   ],
+  ...[
+    [
+      { from: "tool_call", value: '[{"name": "f", "arguments": {"a": 1}, "id": "c1"}]' },
+      { from: "Tool-Response", value: "r" },
+    ],
+    [
+      {
+        role: "tool_call",
+        content: '{"type": "function", "id": "c1", "function": {"name": "f", "arguments": {"a": 1}}}',
+      },
+      { role: "observation", content: "r" },
+    ],
+    [
+      { from: "function call", value: '<tool_call>\n{"name": "f", "parameters": {"a": 1}, "id": "c1"}\n</tool_call>' },
+      { from: "function", value: "r" },
+    ],
+  ].map((turns): [string, unknown, unknown] => [
+    `a call as ${JSON.stringify(turns[0])}`,
+    { conversations: [{ from: "prompter", value: "?" }, ...turns, { from: "bard", value: "!" }] },
+    conversation([
+      user("?"),
+      {
+        role: "assistant",
+        content: "",
+        tool_calls: [{ id: "c1", type: "function", function: { name: "f", arguments: { a: 1 } } }],
+      },
+      { role: "tool", content: "r" },
+      answer("!"),
+    ]),
+  ]),
+  [
+    "an answer with its calls over several turns",
+    {
+      messages: [
+        user("?"),
+        answer("I look."),
+        { role: "tool_call", content: '{"name": "f", "arguments": {}}' },
+        { role: "tool_call", content: '{"name": "g", "arguments": {}}' },
+        { role: "tool_response", content: "r" },
+        { ...answer("!"), weight: 0 },
+      ],
+    },
+    conversation(
+      [
+        user("?"),
+        {
+          ...answer("I look."),
+          tool_calls: ["f", "g"].map((name) => ({ type: "function", function: { name, arguments: {} } })),
+        },
+        { role: "tool", content: "r" },
+        answer("!"),
+      ],
+      { untrained: [3] },
+    ),
+  ],
   [
     "Alpaca",
     { instruction: "add", input: "1 2", output: "3", text: "…" },
@@ -374,7 +429,7 @@ const refused: [NamedFormat, unknown, RegExp][] = [
   [
     "ShareGPT",
     { conversations: [{ from: "narrator", value: "x" }] },
-    /^conversations\.0\.from: must be one of system, human/,
+    /^conversations\.0\.from: must be one of system, developer, user, human, .*: rename the speaker$/,
   ],
   [
     "ShareGPT",
@@ -409,12 +464,34 @@ const refused: [NamedFormat, unknown, RegExp][] = [
   ["ShareGPT", { conversations: [{ from: "gpt", value: 3 }] }, /^conversations\.0\.value: must be a text$/],
   ["ShareGPT", { conversations: [{ from: "gpt" }] }, /^conversations\.0\.value: is missing$/],
   ["ShareGPT", { conversations: "[{" }, /^conversations: is not JSON: /],
+  [
+    "ShareGPT",
+    {
+      conversations: [
+        { from: "gpt", value: "x", weight: 0 },
+        { from: "tool_call", value: '{"name": "f", "arguments": {}}' },
+      ],
+    },
+    /^conversations\.1: continues the answer before it; learn both turns or neither/,
+  ],
+  [
+    "ShareGPT",
+    { conversations: [{ from: "tool_call", value: '{"name": "f", "arguments": {"a": 1}, "parameters": {"b": 1}}' }] },
+    /^conversations\.0\.value\.function: has both arguments and parameters/,
+  ],
+  ["ShareGPT", { conversations: [{ from: "tool_call", value: "f(1)" }] }, /^conversations\.0\.value: is not JSON/],
   ["ShareGPT", { conversations: "a: b" }, /^conversations: must be a list$/],
   ["Messages", { messages: [] }, /^messages: is empty$/],
+  ["ShareGPT", { conversations: ["hi", "hello"] }, /^conversations\.0: must be an object with role and content$/],
+  [
+    "ShareGPT",
+    { conversations: [{ from: "human", value: "a" }, "b"] },
+    /^conversations\.1: must be an object with from and value, or role and content$/,
+  ],
   [
     "Messages",
     { messages: [{ role: "x", content: "a" }] },
-    /^messages\.0\.role: must be one of "system", "developer", /,
+    /^messages\.0\.role: must be one of system, developer, user, /,
   ],
   ["Alpaca", { instruction: "a", output: "b", history: [["c", 3]] }, /^history\.0\.1: must be a text$/],
   ["PromptCompletion", { prompt: "a", completion: "b", label: "False" }, /^label: is false/],
@@ -502,6 +579,13 @@ test("a row without the fields of a format is refused with those that it has, or
       { question: "a", answer: "b", note: "" },
       /^has the fields question, answer, but none of messages; .* cannot be detected/,
     ],
+    [
+      { question: "a", answer: "b" },
+      /\(set columns: \{prompt: question, completion: answer\}, or instruction and output for a conversation\)$/,
+    ],
+    [{ prompt: "a", response: "b" }, /\(set columns: \{completion: response\}, or/],
+    [{ dialog: [{ role: "user", content: "a" }] }, /\(set columns: \{conversations: dialog\}\)$/],
+    [{ content: "a" }, /\(set columns: \{text: content\}\)$/],
     [{ a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }, /^has the fields a, b, c, d, e, …, but none of/],
     [{ version: 2, data: [{ text: "a" }] }, /^has its objects in the list "data": make that list the whole file/],
     [{ Messages: [{ role: "user", content: "a" }] }, /^has the fields Messages, but none of messages/],

@@ -3,19 +3,20 @@
  * completion, text; preferences.ts reads those of preferences. A row that does not fit is an error with its reason, never a
  * guess; an unread column is reported. Pure.
  */
-import { z } from "zod";
 import type { DataFile } from "../../contract/effective.ts";
 import type { DataForm } from "../../contract/objective.ts";
 import type { Columns, NamedFormat } from "../../contract/settings.ts";
 import { formatFields } from "../../contract/settingsRules.ts";
+import { alpaca } from "./alpaca.ts";
 import { ColumnsSeen } from "./columnsSeen.ts";
-import { type Example, type Message, RowError } from "./example.ts";
+import { type Example, RowError } from "./example.ts";
+import { labelled } from "./labelled.ts";
 import { toolsOf, wrappedTool } from "./messages.ts";
-import { labelOf, preference, preferenceFormat } from "./preferences.ts";
+import { preference, preferenceFormat } from "./preferences.ts";
 import { promptCompletion } from "./promptCompletion.ts";
 import { refuseFields } from "./refusedFields.ts";
-import { check, isEmpty, longText, RowFields, unwritten } from "./rowFields.ts";
-import { conversation, readerOf, renamed } from "./turns.ts";
+import { isEmpty, RowFields } from "./rowFields.ts";
+import { conversation, readTurns } from "./turns.ts";
 
 /** How to read the rows of a file. */
 export interface RowFormat {
@@ -40,8 +41,32 @@ export function detectFormat(row: unknown, columns: Columns = {}, form: DataForm
   throw new RowError(
     isPreference
       ? "has chosen and rejected: set training.objective to DPO, ORPO or KTO to learn from preferences, or write the preferred answer as completion, or as the last of messages"
-      : `${fieldsOf(fields)} none of messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (set format, or columns if the fields have other names)`,
+      : `${fieldsOf(fields)} none of messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (${columnsFor(fields) ?? "set format, or columns if the fields have other names"})`,
   );
+}
+
+/** Usual names of a question, of its answer, of a list of turns and of a text. */
+const usualNames = {
+  prompt: ["prompt", "question", "query", "instruction", "input", "source", "user", "problem"],
+  completion: ["completion", "answer", "response", "output", "target", "assistant", "solution", "label"],
+  conversations: ["conversation", "dialog", "dialogue", "chat", "turns", "message"],
+  text: ["content", "document", "body", "article"],
+} as const;
+
+/** The setting with which a row that has fields of usual names can be read. */
+function columnsFor(fields: RowFields): string | undefined {
+  const named = (field: keyof typeof usualNames, holds: (value: unknown) => boolean) =>
+    usualNames[field].find((name) => holds(fields.member(name)));
+  const isText = (value: unknown) => typeof value === "string" && value !== "";
+  const turns = named("conversations", (value) => Array.isArray(value) && value.length > 0);
+  if (turns !== undefined) return `set columns: {conversations: ${turns}}`;
+  const [prompt, completion] = [named("prompt", isText), named("completion", isText)];
+  if (prompt !== undefined && completion !== undefined) {
+    const changes = Object.entries({ prompt, completion }).filter(([field, name]) => field !== name);
+    return `set columns: {${changes.map(([field, name]) => `${field}: ${name}`).join(", ")}}, or instruction and output for a conversation`;
+  }
+  const text = named("text", isText);
+  return text === undefined ? undefined : `set columns: {text: ${text}}`;
 }
 
 function isExample(row: unknown): boolean {
@@ -104,48 +129,19 @@ function exampleOf(fields: RowFields, format: NamedFormat, columns: Columns, see
     case "Preference":
       return preference(fields, columns, seen);
     case "Labelled":
-      return { kind: "labelled", answered: promptCompletion(fields, columns, seen), isWanted: labelOf(fields) };
+      return labelled(fields, columns, seen);
   }
 }
 
-function openAi(fields: RowFields, { role = "role", content = "content" }: Columns, seen: ColumnsSeen): Example {
-  const turns = renamed(fields.get("messages"), "messages", { role, content });
-  const { messages, untrained } = readerOf(turns)(turns, "messages", seen);
+function openAi(fields: RowFields, columns: Columns, seen: ColumnsSeen): Example {
+  const { messages, untrained } = readTurns(fields.get("messages"), "messages", columns, seen);
   return conversation(messages, { system: systemOf(fields), tools: toolsOf(fields.get("tools")), untrained });
 }
 
-function shareGpt(fields: RowFields, { from = "from", value = "value" }: Columns, seen: ColumnsSeen): Example {
-  const turns = renamed(fields.get("conversations"), "conversations", { from, value });
-  const { messages, untrained } = readerOf(turns)(turns, "conversations", seen);
+function shareGpt(fields: RowFields, columns: Columns, seen: ColumnsSeen): Example {
+  const { messages, untrained } = readTurns(fields.get("conversations"), "conversations", columns, seen);
   const tools = toolsOf(fields.get("tools")).map(wrappedTool);
   return conversation(messages, { system: systemOf(fields), tools, untrained });
-}
-
-const earlierTurns = z
-  .array(z.tuple([longText, longText], { error: "must be a question and its answer, both texts" }))
-  .max(512)
-  .nullish();
-
-/**
- * Instruction and input, with a blank line between them, are the question; earlier questions and answers precede it.
- */
-function alpaca(fields: RowFields): Example {
-  const instruction = fields.filledText("instruction");
-  const input = fields.optionalText("input");
-  const output = fields.filledText("output");
-  const given = unwritten(fields.get("history"), "history");
-  const history = isEmpty(given) ? [] : (check(earlierTurns, given, "history") ?? []);
-  const turn = (question: string, answer: string): Message[] => [
-    { role: "user", content: question },
-    { role: "assistant", content: answer },
-  ];
-  return conversation(
-    [
-      ...history.flatMap(([question, answer]) => turn(question, answer)),
-      ...turn(input === "" ? instruction : `${instruction}\n\n${input}`, output),
-    ],
-    { system: systemOf(fields), tools: toolsOf(fields.get("tools")).map(wrappedTool) },
-  );
 }
 
 const systemOf = (fields: RowFields) => fields.optionalText("system");

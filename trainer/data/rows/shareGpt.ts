@@ -4,27 +4,10 @@
  */
 import { z } from "zod";
 import type { ColumnsSeen } from "./columnsSeen.ts";
-import { type Message, RowError } from "./example.ts";
-import { isUntrained, lossFlags, noteMembers, type ReadMessages, toolCallsOf } from "./messages.ts";
+import { RowError } from "./example.ts";
+import { isUntrained, lossFlags, noteMembers, toolCallsOf } from "./messages.ts";
 import { check, isEmpty, isRow, longText, ownMember, type Row } from "./rowFields.ts";
-
-/** The role of each speaker. */
-const speakers: Readonly<Record<string, Message["role"]>> = {
-  system: "system",
-  human: "user",
-  user: "user",
-  input: "user",
-  gpt: "assistant",
-  assistant: "assistant",
-  model: "assistant",
-  bot: "assistant",
-  chatgpt: "assistant",
-  output: "assistant",
-  function_call: "assistant",
-  tool: "tool",
-  observation: "tool",
-  function_response: "tool",
-};
+import { messagesOfTurns, type ReadMessages, type ReadTurn, speakerOf } from "./speakers.ts";
 
 const turn = z.object({
   from: z.string().max(64),
@@ -39,16 +22,25 @@ const otherNames = { from: "role", value: "content" } as const;
 
 /** Reads the turns of a row and records their unread members. Throws `RowError` that names turn and member. */
 export function turnsOf(given: readonly unknown[], field: string, seen: ColumnsSeen): ReadMessages {
-  const untrained: number[] = [];
-  const messages = given.map((element, index): Message => {
+  const turns = given.map((element, index): ReadTurn => {
     const at = `${field}.${index}`;
-    const named = isRow(element) ? underOwnNames(element, at) : element;
+    if (!isRow(element)) throw new RowError(`${at}: must be an object with from and value, or role and content`);
+    const named = underOwnNames(element, at);
     const checked = check(turn, named, at);
-    if (isUntrained(checked)) untrained.push(index);
     noteMembers(named, turn.shape, field, seen);
-    return spoken(checked, at);
+    const { from, value } = checked;
+    const speaker = speakerOf(from, `${at}.from`);
+    const isCall = speaker === "call";
+    const message = isCall
+      ? {
+          role: "assistant",
+          content: "",
+          tool_calls: toolCallsOf(value, { at: `${at}.value`, field: `${field}[].value`, seen }),
+        }
+      : { role: speaker, content: value };
+    return { message, isCall, isUntrained: isUntrained(checked) };
   });
-  return { messages, untrained };
+  return messagesOfTurns(turns, field);
 }
 
 function underOwnNames(element: Row, at: string): Row {
@@ -63,12 +55,4 @@ function underOwnNames(element: Row, at: string): Row {
     delete members[other];
   }
   return members;
-}
-
-function spoken({ from, value }: z.infer<typeof turn>, at: string): Message {
-  const speaker = from.trim().toLowerCase().replaceAll("-", "_");
-  const role = Object.hasOwn(speakers, speaker) ? speakers[speaker] : undefined;
-  if (role === undefined) throw new RowError(`${at}.from: must be one of ${Object.keys(speakers).join(", ")}`);
-  if (speaker !== "function_call") return { role, content: value };
-  return { role, content: "", tool_calls: toolCallsOf(value, `${at}.value`) };
 }

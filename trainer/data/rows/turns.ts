@@ -1,9 +1,12 @@
 /** Lists of turns as rows hold them, and the conversations that they form. Pure. */
 import { z } from "zod";
+import type { Columns } from "../../contract/settings.ts";
+import type { ColumnsSeen } from "./columnsSeen.ts";
 import { type Answered, type JsonObject, type Message, RowError } from "./example.ts";
 import { messagesOf } from "./messages.ts";
-import { check, isRow, ownMember, type Row, unwritten } from "./rowFields.ts";
+import { check, isEmpty, isRow, ownMember, type Row, type RowFields, unwritten } from "./rowFields.ts";
 import { turnsOf } from "./shareGpt.ts";
+import type { ReadMessages } from "./speakers.ts";
 import { parseStrictly } from "./strictJson.ts";
 
 const list = z.array(z.unknown()).min(1).max(1024);
@@ -12,17 +15,27 @@ const list = z.array(z.unknown()).min(1).max(1024);
  * A turn or a list of them that a table holds as JSON text, where a text may stand too; other values as they are. JSON whose
  * members are not those of turns is a text.
  */
-export function unwrittenTurns(value: unknown, names: { readonly role: string; readonly content: string }): unknown {
+export function unwrittenTurns(value: unknown, columns: Columns): unknown {
   if (typeof value !== "string" || !/^\s*(\[\s*)?\{/.test(value)) return value;
   const parsed = parsedOrNothing(value);
   const turns = Array.isArray(parsed) ? parsed : [parsed];
+  const { role, content, from, value: spoken } = namesOf(columns);
   const isTurn = (turn: unknown) =>
     isRow(turn) &&
-    [names, { role: "from", content: "value" }].some(
-      ({ role, content }) => typeof ownMember(turn, role) === "string" && Object.hasOwn(turn, content),
-    );
+    [
+      [role, content],
+      [from, spoken],
+    ].some(([speaker, text]) => typeof ownMember(turn, speaker!) === "string" && Object.hasOwn(turn, text!));
   return turns.length > 0 && turns.every(isTurn) ? parsed : value;
 }
+
+/** The members of turns, by their names in the data. */
+const namesOf = ({ role = "role", content = "content", from = "from", value = "value" }: Columns) => ({
+  role,
+  content,
+  from,
+  value,
+});
 
 function parsedOrNothing(text: string): unknown {
   try {
@@ -33,10 +46,37 @@ function parsedOrNothing(text: string): unknown {
   }
 }
 
-/** The elements of a list, which a table holds as JSON text, with some of their members renamed. */
-export function renamed(given: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
+/** The messages of a list, which a table holds as JSON text, in either form. Throws `RowError` that names turn and member. */
+export function readTurns(given: unknown, field: string, columns: Columns, seen: ColumnsSeen): ReadMessages {
+  const turns = renamed(given, field, columns);
+  return readerOf(turns)(turns, field, seen);
+}
+
+/** The conversation of a row as the context of its answers; undefined without one. */
+export function contextOf(fields: RowFields, columns: Columns, seen: ColumnsSeen): ReadMessages | undefined {
+  const field = fields.has("conversations") && !isEmpty(fields.get("conversations")) ? "conversations" : "messages";
+  const given = fields.get(field);
+  return isEmpty(given) ? undefined : readTurns(given, field, columns, seen);
+}
+
+/** Throws `RowError` where two system messages contradict each other. `system`: "" for none. */
+export function withSystem(given: ReadMessages, system: string): ReadMessages {
+  const [first] = given.messages;
+  if (system === "") return given;
+  if (first?.role !== "system") {
+    return {
+      messages: [{ role: "system", content: system }, ...given.messages],
+      untrained: given.untrained.map((index) => index + 1),
+    };
+  }
+  if (first.content === system) return given;
+  throw new RowError("system: differs from the system message at the start of the conversation; keep one of them");
+}
+
+/** The elements of a list, which a table holds as JSON text, with the members of turns under their own names. */
+export function renamed(given: unknown, field: string, columns: Columns): unknown[] {
   const elements = check(list, unwritten(given, field), field);
-  const changes = Object.entries(names).filter(([name, own]) => name !== own);
+  const changes = Object.entries(namesOf(columns)).filter(([name, own]) => name !== own);
   if (changes.length === 0) return elements;
   return elements.map((element) => (isRow(element) ? renamedMembers(element, changes) : element));
 }
@@ -53,7 +93,7 @@ function renamedMembers(row: Row, changes: readonly [name: string, own: string][
  * Files have OpenAI's turns, {role, content}, in ShareGPT's list, ShareGPT's, {from, value}, in OpenAI's, and mixtures of
  * both names.
  */
-export function readerOf(turns: readonly unknown[]): typeof messagesOf {
+function readerOf(turns: readonly unknown[]): typeof messagesOf {
   const isShareGpt = turns.some((turn) => isRow(turn) && (turn.from !== undefined || turn.value !== undefined));
   return isShareGpt ? turnsOf : messagesOf;
 }
@@ -70,16 +110,11 @@ export function conversation(
   given: readonly Message[],
   { system = "", tools = [], untrained = [] }: Beside,
 ): Extract<Answered, { kind: "messages" }> {
-  const [first] = given;
-  if (system !== "" && first?.role === "system" && first.content !== system) {
-    throw new RowError("system: differs from the system message at the start of the conversation; keep one of them");
-  }
-  const added = system !== "" && first?.role !== "system" ? 1 : 0;
-  const messages: readonly Message[] = added === 1 ? [{ role: "system", content: system }, ...given] : given;
+  const whole = withSystem({ messages: [...given], untrained: [...untrained] }, system);
   return {
     kind: "messages",
-    messages,
+    messages: whole.messages,
     ...(tools.length > 0 && { tools }),
-    ...(untrained.length > 0 && { untrained: untrained.map((index) => index + added) }),
+    ...(whole.untrained.length > 0 && { untrained: whole.untrained }),
   };
 }
