@@ -49,7 +49,7 @@ const usage = {
     to: { value: "PLACE", help: "a directory or URI; default: beside the adapter, below its run" },
     format: {
       value: "FORMAT",
-      help: "merged: base and adapter as one model (default); gguf: the same as a file for llama.cpp; adapter: the adapter by itself, in PEFT's layout",
+      help: "merged: base and adapter as one model (default); gguf: the same as a file for llama.cpp; adapter: the adapter by itself, in PEFT's layout; ggufAdapter: the same for llama.cpp",
     },
     name: { value: "NAME", help: "for the model card and the default place; default: the format" },
     dtype: {
@@ -97,6 +97,7 @@ const settingsByFormat = {
   merged: { dtype: "dtype", base: "base", "max-shard-bytes": "maxShardBytes" },
   gguf: { quantization: "quantization", base: "base" },
   adapter: { dtype: "dtype", "pad-ranks": "padRanks", "base-model": "baseModel" },
+  ggufAdapter: { dtype: "dtype" },
 } as const satisfies Record<ExportKind, Partial<Record<keyof typeof usage.options, string>>>;
 
 function entryOf(args: Arguments): ExportFile["export"] {

@@ -7,6 +7,7 @@ import {
   type ExportEntry,
   type ExportKind,
   exportList,
+  ggufAdapterRefusal,
   mergingKinds,
   paddingRefusal,
 } from "../../trainer/contract/exports.ts";
@@ -90,20 +91,25 @@ const quantizedBaseFits: readonly Rule<Exported>[] = declarations.flatMap(({ kin
       {
         cel:
           `!has(${field}) || !has(${field}.${setting}) || ${field}.${setting} != '${value}' || ` +
-          anyOf(["has(e.adapter)", ...mergingKinds.map(isDequantized)]),
+          anyOf(["has(e.adapter)", "has(e.ggufAdapter)", ...mergingKinds.map(isDequantized)]),
         message: how.originalRefusal,
       },
       (entry, { method }) =>
-        Object(method[kind])[setting] !== value || entry.adapter !== undefined || dequantized(entry),
+        Object(method[kind])[setting] !== value ||
+        entry.adapter !== undefined ||
+        entry.ggufAdapter !== undefined ||
+        dequantized(entry),
     ),
     everyExport(
       {
         cel:
-          `!has(e.adapter) || !has(${field}) || !has(${field}.${ownBase.setting}) || ` +
+          `!(has(e.adapter) || has(e.ggufAdapter)) || !has(${field}) || !has(${field}.${ownBase.setting}) || ` +
           `${field}.${ownBase.setting} <= ${ownBase.above}`,
         message: ownBase.peftRefusal,
       },
-      (entry, { method }) => entry.adapter === undefined || !(Object(method[kind])[ownBase.setting] > ownBase.above),
+      (entry, { method }) =>
+        (entry.adapter === undefined && entry.ggufAdapter === undefined) ||
+        !(Object(method[kind])[ownBase.setting] > ownBase.above),
     ),
   ];
 });
@@ -111,20 +117,29 @@ const quantizedBaseFits: readonly Rule<Exported>[] = declarations.flatMap(({ kin
 /** Settings of LoRA whose tensors vLLM does not load. */
 const unpadded = ["modulesToSave", "trainableTokens"] as const;
 
+/** A method's declared settings of LoRA that leave products of linear layers alone. */
+const plainLora =
+  `(has(self.method.lora) && ${unpadded.map((name) => `!has(self.method.lora.${name})`).join(" && ")} && ` +
+  "(!has(self.method.lora.bias) || self.method.lora.bias == 'None'))";
+
+function isPlainLora({ method: { lora } }: Pick<Exported, "method">): boolean {
+  const settings: Readonly<Record<string, unknown>> = Object(lora);
+  return (
+    lora !== undefined && (settings.bias ?? "None") === "None" && unpadded.every((name) => settings[name] === undefined)
+  );
+}
+
+const ggufAdapterFits = everyExport(
+  { cel: `!has(e.ggufAdapter) || ${plainLora}`, message: ggufAdapterRefusal },
+  (entry, job) => entry.ggufAdapter === undefined || isPlainLora(job),
+);
+
 const paddingFits = everyExport(
   {
-    cel:
-      "!has(e.adapter) || !has(e.adapter.padRanks) || !e.adapter.padRanks || (has(self.method.lora) && " +
-      `${unpadded.map((name) => `!has(self.method.lora.${name})`).join(" && ")} && ` +
-      "(!has(self.method.lora.bias) || self.method.lora.bias == 'None'))",
+    cel: `!has(e.adapter) || !has(e.adapter.padRanks) || !e.adapter.padRanks || ${plainLora}`,
     message: paddingRefusal,
   },
-  ({ adapter }, { method: { lora } }) => {
-    if (adapter?.padRanks !== true) return true;
-    const settings: Readonly<Record<string, unknown>> = Object(lora);
-    const plain = (settings.bias ?? "None") === "None" && unpadded.every((name) => settings[name] === undefined);
-    return lora !== undefined && plain;
-  },
+  ({ adapter }, job) => adapter?.padRanks !== true || isPlainLora(job),
 );
 
 export const fineTuneJobSpec = ruled(
@@ -164,6 +179,7 @@ export const fineTuneJobSpec = ruled(
   ...methodsFit,
   ...quantizedBaseFits,
   paddingFits,
+  ggufAdapterFits,
   ...promotionRules,
 ).meta({ description: "The model, the data and the settings of the fine-tuning." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;

@@ -565,6 +565,15 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "adapter.padRanks is for vLLM, which loads only adapters of method.lora without bias, modulesToSave",
   },
   {
+    name: "an adapter of llama.cpp with trained rows",
+    wrong: {
+      method: { lora: { trainableTokens: { embed_tokens: [5] } } },
+      adapter: { exports: [{ name: "a", ggufAdapter: {} }] },
+    },
+    field: "spec.adapter.exports",
+    message: "ggufAdapter is for llama.cpp, which applies only adapters of method.lora on linear layers",
+  },
+  {
     name: "two exports of one name",
     wrong: { adapter: { exports: twice({ name: "a", merged: {} }) } },
     field: "spec.adapter.exports[1]",
@@ -820,6 +829,7 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
           { name: "merged", merged: { dtype: "F16" } },
           { name: "gguf", gguf: { quantization: "Q8_0" } },
           { name: "peft", adapter: { dtype: "BF16", padRanks: true, baseModel: "acme/model" } },
+          { name: "gguf-adapter", ggufAdapter: { dtype: "F16" } },
         ],
       },
     },

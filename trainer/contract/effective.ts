@@ -8,6 +8,7 @@ import {
   type ExportEntry,
   type ExportSettings,
   exportKindOf,
+  ggufAdapterTable,
   ggufTable,
   mergedTable,
 } from "./exports.ts";
@@ -175,5 +176,7 @@ export function effectiveExport(entry: ExportEntry): ExportSettings {
       return { kind, ...applied(ggufTable, entry.gguf) };
     case "adapter":
       return { kind, ...applied(adapterTable, entry.adapter) };
+    case "ggufAdapter":
+      return { kind, ...applied(ggufAdapterTable, entry.ggufAdapter) };
   }
 }

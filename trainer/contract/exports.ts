@@ -81,8 +81,21 @@ export const paddingRefusal =
   "adapter.padRanks is for vLLM, which loads only adapters of method.lora without bias, modulesToSave, trainableTokens and targetParameters: remove padRanks, or those settings";
 export type AdapterSettings = ValuesOf<typeof adapterTable>;
 
+export const ggufAdapterTable = {
+  dtype: setting(z.enum(floatTypes), {
+    description: "Data type of the written matrices. F32 (default) is the type of the training.",
+    default: "F32",
+    defaultText: "",
+  }),
+};
+export type GgufAdapterSettings = ValuesOf<typeof ggufAdapterTable>;
+
+/** The reason why only LoRA's products become an adapter of llama.cpp. */
+export const ggufAdapterRefusal =
+  "ggufAdapter is for llama.cpp, which applies only adapters of method.lora on linear layers, without bias, modulesToSave, trainableTokens, targetParameters and embed_tokens: remove this export (gguf holds them merged), or those settings";
+
 /** In the order in which the formats are listed to a user. */
-export const exportKinds = ["merged", "gguf", "adapter"] as const;
+export const exportKinds = ["merged", "gguf", "adapter", "ggufAdapter"] as const;
 export type ExportKind = (typeof exportKinds)[number];
 
 /** The formats that add the adapter to the weights of the base. */
@@ -92,7 +105,8 @@ export const mergingKinds = ["merged", "gguf"] as const satisfies readonly Expor
 export type ExportSettings =
   | ({ readonly kind: "merged" } & MergedSettings)
   | ({ readonly kind: "gguf" } & GgufSettings)
-  | ({ readonly kind: "adapter" } & AdapterSettings);
+  | ({ readonly kind: "adapter" } & AdapterSettings)
+  | ({ readonly kind: "ggufAdapter" } & GgufAdapterSettings);
 
 const merged = section(mergedTable, {
   description: "The base model with the adapter merged in: sharded safetensors in Hugging Face layout.",
@@ -102,6 +116,11 @@ const gguf = section(ggufTable, {
 });
 const adapter = section(adapterTable, {
   description: "The adapter by itself, in PEFT's layout: for PEFT, vLLM and other programs that apply it to the base.",
+});
+
+const ggufAdapter = section(ggufAdapterTable, {
+  description:
+    "The adapter by itself as a GGUF file, which llama.cpp applies to a GGUF file of the base (llama-cli --lora). For method.lora.",
 });
 
 export const exportEntry = ruled(
@@ -115,6 +134,7 @@ export const exportEntry = ruled(
     merged: merged.written.optional(),
     gguf: gguf.written.optional(),
     adapter: adapter.written.optional(),
+    ggufAdapter: ggufAdapter.written.optional(),
   }),
   exactlyOne("export format", exportKinds),
 ).meta({

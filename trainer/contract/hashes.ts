@@ -8,7 +8,14 @@
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
 import { appliedTraining, type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
-import { adapterTable, type ExportEntry, type ExportSettings, ggufTable, mergedTable } from "./exports.ts";
+import {
+  adapterTable,
+  type ExportEntry,
+  type ExportSettings,
+  ggufAdapterTable,
+  ggufTable,
+  mergedTable,
+} from "./exports.ts";
 import { canonicalMethod, givenSources, type MethodSettings, quantizesFor } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
 import { applied, canonical, type Json } from "./setting.ts";
@@ -172,5 +179,7 @@ function canonicalSettings(settings: ExportSettings): Json {
       return canonical(ggufTable, settings);
     case "adapter":
       return canonical(adapterTable, settings);
+    case "ggufAdapter":
+      return canonical(ggufAdapterTable, settings);
   }
 }

@@ -19,6 +19,7 @@ import { plainModel } from "./source.ts";
 export const adapterFormat = ({ dtype, padRanks, baseModel }: AdapterSettings): ExportFormat => ({
   dtype,
   library: "peft",
+  isAdapter: true,
   describe: ({ base }) =>
     `${dtype}, the adapter by itself${padRanks ? ", its ranks filled up with zeros" : ""}` +
     (base.isQuantized ? "; it was trained on the base in NF4" : ""),

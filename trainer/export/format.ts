@@ -30,6 +30,8 @@ export interface ExportFormat {
   readonly dtype: WrittenType;
   /** Facts of the model card: the library that loads the files, and how they were made. */
   readonly library: "transformers" | "peft" | "gguf";
+  /** The files hold an adapter, which needs the base beside it. */
+  readonly isAdapter?: true;
   describe(source: ExportSource): string;
   write(writer: DirectoryWriter, source: ExportSource, context: WriteContext): Promise<void>;
   /** Every byte that is read is compared with the digests of `files`. */

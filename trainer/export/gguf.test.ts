@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { type GgufSettings, quantizations } from "../contract/exports.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { encodeSafetensors } from "../formats/safetensorsWriter.ts";
-import { methodOf } from "../methods/index.ts";
+import { methodOf, methodToRun } from "../methods/index.ts";
 import { runExport } from "../stages/export.ts";
 import { exportUri } from "../stages/exportDirectory.ts";
 import { runTrain } from "../stages/train.ts";
@@ -17,6 +17,7 @@ import { temporaryDirectory } from "../testing/temporary.ts";
 import { tinyTokenizerConfig, tinyTokenizerJson } from "../testing/tinyModel.ts";
 import { TinyTraining } from "../testing/tinyTraining.ts";
 import { adapterManifest } from "../weights/adapter.ts";
+import { readAdapter } from "../weights/adapterSource.ts";
 import { MergeBase } from "../weights/mergeBase.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 import { ggufFormat } from "./gguf.ts";
@@ -241,6 +242,48 @@ test("a trained model is exported as GGUF and verified, with its card", async (t
   assert.match(card, /library_name: gguf[\s\S]*GGUF, Q8_0, merged with the base's NF4 weights, dequantised, in F32/);
   assert.match(card, /\| Settings \| Supervised, 4 steps, 256 tokens per step in rows of 64, learning rate 0\.01 /);
   await LlamaModel.load(t, new URL(`${exportUri(file)}/model-Q8_0.gguf`).pathname);
+});
+
+test("llama.cpp applies an adapter's GGUF file to that of the base, and answers as the trained model does", async (t) => {
+  const lora = {
+    ...{ rank: 4, alpha: 8, rankStabilized: true, targetModules: ["q_proj", "k_proj", "v_proj", "down_proj"] },
+    ...{ rankPattern: { q_proj: 2 }, alphaPattern: { k_proj: 30 } },
+  };
+  const training = { maxSteps: 20, learningRate: "2e-2" };
+  const tiny = await TinyTraining.make(t, { method: { lora }, training });
+  const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
+  const file = await tiny.exportFileOf(figures.adapterDigest, { name: "lora", ggufAdapter: {} });
+  const { figures: exported } = await runExport(file, tiny.context());
+  assert.ok(exported.maxLogitDifference < 1e-4, `${exported.maxLogitDifference}`);
+  const card = await readFile(new URL(`${exportUri(file)}/README.md`), "utf8");
+  assert.match(card, /library_name: gguf[\s\S]*GGUF, F32, the adapter by itself/);
+
+  const base = await written(`${tiny.directory}/base`);
+  const adapter = await readAdapter(stores, `file://${await tiny.runPath()}/adapter`, figures.adapterDigest);
+  const trained = { ...base.original, method: methodToRun(adapter.manifest.method), adapter: adapter.tensors };
+  const llama = await LlamaModel.load(t, base.file);
+  const prompt = Array.from({ length: 20 }, (_, index) => (index * 37 + 5) % 200);
+  const [plain] = await llama.probabilities(prompt, [19]);
+  await llama.apply(new URL(`${exportUri(file)}/adapter.gguf`).pathname);
+  const [adapted] = await llama.probabilities(prompt, [19]);
+  const [logits] = await logitsOf(trained, [prompt], options);
+  const total = logits!.reduce((sum, value) => sum + Math.exp(value), 0);
+  const differenceOf = (found: Float32Array) =>
+    Math.max(...logits!.map((value, token) => Math.abs(value - Math.log(total * found[token]!))));
+  assert.ok(differenceOf(adapted!) < 2e-2, `logits differ by ${differenceOf(adapted!)}`);
+  assert.ok(differenceOf(plain!) > 0.5, `the adapter changes logits by ${differenceOf(plain!)} only`);
+  const answer = await llama.greedy(prompt, 6);
+  const prefixes = answer.map((_, index) => [...prompt, ...answer.slice(0, index)]);
+  const ours = (await logitsOf(trained, prefixes, options)).map((values) => values.indexOf(Math.max(...values)));
+  assert.deepEqual(answer, ours);
+});
+
+test("an adapter with more than products of linear layers is no adapter of llama.cpp", async (t) => {
+  const lora = { targetModules: ["q_proj"], modulesToSave: ["lm_head"] };
+  const tiny = await TinyTraining.make(t, { shape: { tied: false }, method: { lora }, training: { maxSteps: 1 } });
+  const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
+  const file = await tiny.exportFileOf(figures.adapterDigest, { name: "lora", ggufAdapter: {} });
+  await assert.rejects(runExport(file, tiny.context()), /ggufAdapter is for llama\.cpp, .*: remove this export/);
 });
 
 const refusals: readonly { name: string; base: string; changes?: object; layer?: number; message: RegExp }[] = [

@@ -68,5 +68,5 @@ test("a card without a report of the training, or of a base that has no name on 
   const card = modelCard({ ...facts, baseName: "./models/base", library: "peft", training: undefined, licences: [] });
   assert.doesNotMatch(card, /base_model:|base_model_relation|datasets:|Settings|Parameters|Licence/);
   assert.match(card, /library_name: peft/);
-  assert.match(modelCard({ ...facts, library: "peft" }), /base_model_relation: adapter/);
+  assert.match(modelCard({ ...facts, library: "peft", isAdapter: true }), /base_model_relation: adapter/);
 });

@@ -12,6 +12,8 @@ export interface CardFacts {
   baseName: string;
   /** The library that loads the files. */
   library: ExportFormat["library"];
+  /** The files hold an adapter, not a whole model. */
+  isAdapter?: boolean | undefined;
   /** How the weights were written. */
   weights: string;
   adapter: AdapterManifest;
@@ -56,8 +58,8 @@ export function modelCard(facts: CardFacts): string {
 }
 
 /** The hub's fields. A base or data set that is not of the hub has no name there; a licence is not guessed. */
-function metadata({ library, baseName, training }: CardFacts): string[] {
-  const relation = library === "peft" ? "adapter" : "finetune";
+function metadata({ library, isAdapter, baseName, training }: CardFacts): string[] {
+  const relation = isAdapter ? "adapter" : "finetune";
   const uris = training?.settings?.dataset.sources.map(({ uri }) => uri) ?? [];
   const names = uris.flatMap((uri) => /^hf:\/\/datasets\/([^/]+\/[^/@]+)/.exec(uri)?.[1] ?? []);
   return [

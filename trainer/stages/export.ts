@@ -13,6 +13,7 @@ import { baseManifest, getManifest } from "../data/packed/manifests.ts";
 import { adapterFormat } from "../export/adapter.ts";
 import type { ExportFormat, ReadBack } from "../export/format.ts";
 import { ggufFormat } from "../export/gguf.ts";
+import { ggufAdapterFormat } from "../export/ggufAdapter.ts";
 import { mergedFormat } from "../export/merged.ts";
 import { modelCard } from "../export/modelCard.ts";
 import { verificationPrompts } from "../export/prompts.ts";
@@ -149,7 +150,8 @@ class Export {
     const how = quantizesFor(method);
     const settings = this.#settings;
     switch (settings.kind) {
-      case "adapter": {
+      case "adapter":
+      case "ggufAdapter": {
         const ownBase = how && Number(method[how.ownBase.setting]) > how.ownBase.above ? how.ownBase : undefined;
         const refusal = peftRefusal ?? ownBase?.peftRefusal;
         if (refusal !== undefined) throw invalid("AdapterImpossible", this.#named(refusal));
@@ -216,6 +218,7 @@ class Export {
       name: this.#file.export.name,
       baseName,
       library: this.#format.library,
+      isAdapter: this.#format.isAdapter,
       weights: this.#format.describe(source),
       adapter: adapter.manifest,
       training: await finishedReport(this.#context.stores, this.#run, this.#file.runHash),
@@ -242,5 +245,7 @@ function formatOf(settings: ExportSettings): ExportFormat {
       return ggufFormat(settings);
     case "adapter":
       return adapterFormat(settings);
+    case "ggufAdapter":
+      return ggufAdapterFormat(settings);
   }
 }

@@ -16,10 +16,12 @@ interface AddonModel {
   isEogToken(token: number): boolean;
   shouldPrependBosToken(): boolean;
   getModelDescription(): string;
+  loadLora(lora: object): Promise<void>;
 }
 
 interface AddonContext {
   init(): Promise<boolean>;
+  setLoras(loras: readonly object[], scales: readonly number[]): void;
   dispose(): Promise<void>;
   initBatch(size: number): void;
   /** Returns where the logits of the tokens at `logitIndexes` will be. */
@@ -43,6 +45,7 @@ interface Addon {
       kvCacheValueType: number;
     },
   ) => AddonContext;
+  AddonModelLora: new (model: AddonModel, path: string) => object;
   AddonSampler: new (model: AddonModel) => { applyConfig(config: object): void; dispose(): void };
   setLogger(log: (level: number, message: string) => void): void;
   setLoggerLogLevel(level: number): void;
@@ -75,6 +78,7 @@ export interface LlamaOptions {
 export class LlamaModel {
   readonly model: AddonModel;
   readonly #addon: Addon;
+  #lora: object | undefined;
 
   private constructor(addon: Addon, model: AddonModel) {
     this.#addon = addon;
@@ -90,6 +94,18 @@ export class LlamaModel {
     if (!(await model.init())) throw new Error(`llama.cpp cannot load ${path}: ${messages.join("")}`);
     t.after(() => model.dispose());
     return new LlamaModel(addon, model);
+  }
+
+  /** Applies an adapter's file to what is computed from now on. Throws with llama.cpp's own words if it cannot. */
+  async apply(path: string): Promise<void> {
+    messages.length = 0;
+    const lora = new this.#addon.AddonModelLora(this.model, path);
+    try {
+      await this.model.loadLora(lora);
+    } catch (error) {
+      throw new Error(`llama.cpp cannot load ${path}: ${messages.join("")}`, { cause: error });
+    }
+    this.#lora = lora;
   }
 
   /** Tokens of a text; the texts of special tokens become those tokens. */
@@ -129,6 +145,7 @@ export class LlamaModel {
     const sampler = new this.#addon.AddonSampler(this.model);
     try {
       if (!(await context.init())) throw new Error(`llama.cpp has no context: ${messages.join("")}`);
+      if (this.#lora) context.setLoras([this.#lora], [1]);
       sampler.applyConfig({ temperature: 0 });
       context.initBatch(size);
       const logits = context.addToBatch(0, 0, Uint32Array.from(tokens), Uint32Array.from(places));
