@@ -31,6 +31,8 @@ export async function trainInProcess(
     const status = await runTrainer(
       [
         ...["train", "--run-file", runFile, "--termination-log", terminationLog, "--threads", `${context.threads}`],
+        ...(context.gpu === undefined ? [] : ["--device", "cuda"]),
+        ...(context.gpu?.product === undefined ? [] : ["--gpu-class", context.gpu.product]),
         ...(context.memoryLimit === undefined ? [] : ["--memory", `${Math.floor(context.memoryLimit)}`]),
         ...[...claims].flatMap(([name, place]) => ["--claim", `${name}=${place}`]),
       ],

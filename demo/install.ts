@@ -18,13 +18,19 @@ export async function loadImages(cluster: Cluster, report: Report): Promise<Imag
   return images;
 }
 
-export async function installOperator(cluster: Cluster, images: Images, report: Report): Promise<void> {
+/** `values`: more of the chart's values. */
+export async function installOperator(
+  cluster: Cluster,
+  images: Images,
+  report: Report,
+  values: readonly string[] = [],
+): Promise<void> {
   await removeHalfInstalled(cluster);
   report({ message: "helm upgrade --install luthier charts/luthier" });
   const { operator, trainer } = images;
   const names = [...imageValues("operator", operator.name), ...imageValues("trainer", trainer.name)];
   // A second replica on the only node is of no use.
-  await upgrade(cluster, [...names, "operator.replicas=1"]);
+  await upgrade(cluster, [...names, "operator.replicas=1", ...values]);
 }
 
 /** Installs or upgrades the chart with these values; resolves when the operator is ready. */

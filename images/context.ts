@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "../terminal/runProgram.ts";
 import { recipeDigest } from "../tools/setup/cache.ts";
+import { cudaKernelsAreBuilt, kernelsPath } from "../trainer/native/cuda/build.ts";
 import { addonPath } from "../trainer/native/paths.ts";
 import { type Lock, productionClosure } from "./dependencies.ts";
 
@@ -37,6 +38,9 @@ export function filesOf(target: Target): ImageFile[] {
     if (!existsSync(addonPath))
       throw new Error(`the native addon is not built (${addonPath}); build it: npm run build:native`);
     files.push({ source: addonPath, destination: "trainer/native/build/luthier.node" });
+    // Trainings on CPUs need none, so that a machine without CUDA's compiler can build the images.
+    if (cudaKernelsAreBuilt())
+      files.push({ source: kernelsPath, destination: "trainer/native/build/cuda/kernels.ptx" });
   }
   return files.sort((a, b) => (a.destination < b.destination ? -1 : 1));
 }

@@ -21,7 +21,10 @@ const gauges = {
   learningRate: ["luthier_training_learning_rate", "Learning rate of the last step."],
   tokensPerSecond: ["luthier_training_tokens_per_second", "Tokens processed per second."],
   gradNorm: ["luthier_training_gradient_norm", "Global norm of the last gradient, before clipping."],
-  peakBytes: ["luthier_engine_peak_bytes", "Peak resident memory of the process in this stage."],
+  peakBytes: [
+    "luthier_engine_peak_bytes",
+    "Peak resident memory of the process in this stage; in a training on a GPU, the GPU's.",
+  ],
   lastCheckpoint: ["luthier_training_last_checkpoint_step", "Step of the newest durable checkpoint."],
 } as const;
 

@@ -44,10 +44,11 @@ const usage = {
   positionals: ["MANIFEST"],
   summary: "Predicts parameters, memory and steps of a FineTuneJob, and shows one example with its learnt part marked.",
   details: [
-    "The memory limit is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's.",
+    "The memory limit is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's; for a GPU",
+    "--memory, else placement.deviceMemory, else all of its memory.",
     "The number of cores is --threads, else the manifest's spec.placement.resources.limits.cpu, else this machine's.",
     "With --target and a GPU, the plan is for one such GPU: its memory is the limit, and the speed is computed from its data",
-    "sheet, not measured. This machine needs no GPU for that.",
+    "sheet, not measured. This machine needs no GPU for that. A manifest with placement.gpuClass is planned for that GPU.",
     "Exit code 20 if the job does not fit or cannot be planned; the message names the nearest setting that fits.",
   ],
   options: {
@@ -58,7 +59,10 @@ const usage = {
     },
     memory: { value: "SIZE", help: "for example 8Gi" },
     threads: commonOptions.threads,
-    target: { value: "DEVICE", help: `cpu (default) or a GPU: ${gpus.map(({ name }) => name).join(", ")}` },
+    target: {
+      value: "DEVICE",
+      help: `cpu or a GPU (default: as the manifest's placement): ${gpus.map(({ name }) => name).join(", ")}`,
+    },
     explain: { help: "also show memory to the byte, savings and costs of recomputing, and each linear layer" },
     output: commonOptions.output,
     help: commonOptions.help,
@@ -93,16 +97,29 @@ async function run(args: Arguments, session: Session): Promise<number> {
 type Machine = Pick<PlanInput, "availableBytes" | "target">;
 
 function machineOf(args: Arguments, job: FineTuneJobManifest): Machine {
-  const name = choiceOf(args, "target", ["cpu", ...gpus.map((gpu) => gpu.name)], "cpu");
+  const name = choiceOf(args, "target", ["cpu", ...gpus.map((gpu) => gpu.name)], usualTarget(args, job));
   const gpu = gpus.find((one) => one.name === name);
   const memory = memoryOf(optionOf(args, "memory"));
   if (gpu) {
     refuseWithout("--target cpu", args, ["threads"]);
-    return { availableBytes: Math.min(memory ?? gpu.memoryBytes, gpu.memoryBytes), target: gpuTarget(gpu) };
+    const own = memory ?? quantityBytes(job.spec.placement.deviceMemory) ?? gpu.memoryBytes;
+    return { availableBytes: Math.min(own, gpu.memoryBytes), target: gpuTarget(gpu) };
   }
   const limits = limitsOf(job);
   const target = cpuTarget(integerOf(args, "threads", 1, 1024, 0) || limits.threads);
   return { availableBytes: memory ?? limits.memoryBytes, target };
+}
+
+/** The device that the manifest asks for. */
+function usualTarget(args: Arguments, { spec: { placement } }: FineTuneJobManifest): string {
+  if (placement.gpusPerNode === 0 || optionOf(args, "target") !== undefined) return "cpu";
+  const { gpuClass } = placement;
+  const listed = gpus.find(({ products }) => gpuClass !== undefined && products.includes(gpuClass));
+  if (listed) return listed.name;
+  const unknown = gpuClass === undefined ? "names no GPU" : `names ${gpuClass}, whose memory is not known here`;
+  throw new UsageError(
+    `the manifest's placement asks for a GPU and ${unknown}: name one with --target (${gpus.map(({ name }) => name).join(", ")})`,
+  );
 }
 
 /** The target in the output of `--output json`. */

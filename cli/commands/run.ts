@@ -3,6 +3,7 @@
  * interruption the same command resumes from the last checkpoint; after the end it finds the result and trains nothing.
  */
 
+import { gpuOf } from "../../operator/jobs/placement.ts";
 import { type Arguments, choiceOf, integerOf, optionOf } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatDuration } from "../../terminal/format.ts";
@@ -10,6 +11,7 @@ import { styled } from "../../terminal/screen.ts";
 import { counted } from "../../trainer/contract/counted.ts";
 import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
+import type { StageContext } from "../../trainer/stages/context.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import {
   type FineTuneJobManifest,
@@ -19,7 +21,7 @@ import {
   localPlaces,
   readClaims,
 } from "../fineTuneJob.ts";
-import { type Limits, limitsHere } from "../limits.ts";
+import { limitsHere } from "../limits.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { type PipelineResult, type PipelineWatcher, runPipeline } from "../pipeline.ts";
 import { storageText } from "../ui/planView.ts";
@@ -35,7 +37,8 @@ const usage = {
     "  luthier run job.yaml --claim models=./models --claim data=./data --output-dir ./out",
     "Credentials for s3:// and hf:// come from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …, HF_TOKEN.",
     "The limits of memory and cores are the manifest's spec.placement.resources.limits, as for `luthier plan`, or this",
-    "machine's if it has less or none are set.",
+    "machine's if it has less or none are set. With placement.gpusPerNode: 1 the training takes this machine's first NVIDIA",
+    "GPU, and at most placement.deviceMemory of its memory.",
     "Ctrl-C stops at the next step with a checkpoint; the same command resumes from it.",
   ],
   options: {
@@ -73,14 +76,23 @@ export async function runJob(
   const { artifactRoot, claims, locations } = places;
   const local = { spec: trainingPart(job.spec), artifactRoot, locations: [...locations] };
   const limits = limitsHere(job);
-  const watcher = watcherOf(job.metadata.name, places, { ...limits, threads: threads || limits.threads }, session);
+  const gpu = gpuOf(job.spec.placement);
+  const machine: Machine = gpu
+    ? { threads: threads || limits.threads, memoryLimit: gpu.memory, gpu: { product: gpu.product } }
+    : { threads: threads || limits.threads, memoryLimit: limits.memoryBytes };
+  const watcher = watcherOf(job.metadata.name, places, machine, session);
   return await runPipeline(local, job.spec.adapter?.exports ?? [], claims, watcher);
+}
+
+/** The device of the training, and the most that it may take. */
+interface Machine extends Pick<StageContext, "threads" | "gpu"> {
+  readonly memoryLimit: number | undefined;
 }
 
 function watcherOf(
   name: string,
   { claims, locations }: LocalPlaces,
-  { memoryBytes, threads }: Limits,
+  { memoryLimit, ...machine }: Machine,
   session: Session,
 ): PipelineWatcher {
   const { screen, signal } = session;
@@ -93,8 +105,8 @@ function watcherOf(
       screen.show(view);
       return {
         stores,
-        threads,
-        memoryLimit: memoryBytes,
+        ...machine,
+        ...(memoryLimit !== undefined && { memoryLimit }),
         signal,
         log: (line) => screen.print(`  ${line}`),
         onProgress(progress) {

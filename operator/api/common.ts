@@ -10,6 +10,7 @@ import { furtherMetric } from "../../trainer/contract/taskMetrics.ts";
 import { affinity } from "./affinity.ts";
 import {
   annotationKeys,
+  deviceName,
   extendedNames,
   labelKeys,
   oneClaim,
@@ -169,12 +170,40 @@ const podPlacement = {
     .meta({ description: "Secrets to pull the trainer's image with." }),
 };
 
-const cpusOnly: Rule<number> = {
-  cel: "self == 0",
-  holds: (gpus) => gpus === 0,
-  message:
-    "must be 0: this release has no trainer for GPUs; with 0 it trains on CPUs, within placement.resources.limits",
+/** The resource that NVIDIA's device plugin gives a whole GPU. */
+export const usualGpuResource = "nvidia.com/gpu";
+
+const oneGpu: Rule<number> = {
+  cel: "self <= 1",
+  holds: (gpus) => gpus <= 1,
+  message: "must be 0 or 1: this release trains on one GPU, or with 0 on CPUs",
 };
+
+interface GpuFields {
+  gpusPerNode: number;
+  gpuResourceName?: string | undefined;
+  gpuClass?: string | undefined;
+  deviceMemory?: string | number | undefined;
+  extendedResources?: Record<string, number> | undefined;
+}
+
+const gpuFields = ["gpuResourceName", "gpuClass", "deviceMemory"] as const;
+
+const gpuRules: readonly Rule<GpuFields>[] = [
+  ...gpuFields.map(
+    (field): Rule<GpuFields> => ({
+      cel: `!has(self.${field}) || self.gpusPerNode > 0`,
+      holds: (placement) => placement[field] === undefined || placement.gpusPerNode > 0,
+      message: `${field} needs gpusPerNode: 1`,
+    }),
+  ),
+  {
+    cel: `self.gpusPerNode == 0 || !has(self.extendedResources) || !((has(self.gpuResourceName) ? self.gpuResourceName : '${usualGpuResource}') in self.extendedResources)`,
+    holds: ({ gpusPerNode, gpuResourceName = usualGpuResource, extendedResources = {} }) =>
+      gpusPerNode === 0 || !Object.hasOwn(extendedResources, gpuResourceName),
+    message: "extendedResources must not contain the GPU: gpusPerNode requests it",
+  },
+];
 
 const devices = {
   extendedResources: extendedResources.optional(),
@@ -186,14 +215,31 @@ export const resolvedPlacement = z
   .strictObject({ resources: resources.optional(), ...devices, queue: queue.optional(), ...podPlacement })
   .meta({ description: "Placement and resources of the pods." });
 
-export const placement = z
-  .strictObject({
-    gpusPerNode: ruled(z.int().min(0).max(64), cpusOnly).meta({
-      description: "GPUs of a node that a training takes. This release trains on CPUs: 0 is the only value it accepts.",
+export const placement = ruled(
+  z.strictObject({
+    gpusPerNode: ruled(z.int().min(0).max(64), oneGpu).meta({
+      description: "GPUs that a training takes: 1, or 0 to train on CPUs. The backend for GPUs has not run on one yet.",
+    }),
+    gpuResourceName: ruled(z.string().max(317), deviceName).optional().meta({
+      description:
+        "Resource that a GPU is requested by. For a slice by MIG, its resource, such as nvidia.com/mig-3g.40gb. Default: nvidia.com/gpu.",
+    }),
+    gpuClass: z
+      .string()
+      .max(63)
+      .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/)
+      .optional()
+      .meta({
+        description:
+          "Product of the GPU, such as NVIDIA-L4: the training gets only nodes with this label nvidia.com/gpu.product, which NVIDIA's feature discovery sets. Default: any.",
+      }),
+    deviceMemory: quantity.optional().meta({
+      description:
+        "Memory of the GPU that the training may take, such as 22Gi. Needed to judge the fit if no node has the label nvidia.com/gpu.memory. Default: all.",
     }),
     resources: resources.optional().meta({
       description:
-        "Resources of the training pod. A run must fit into limits.memory; without it, into the largest node's allocatable memory.",
+        "Resources of the training pod. A run on CPUs must fit into limits.memory; without it, into the largest node's allocatable memory. With a GPU, they are those of the host.",
     }),
     ...devices,
     queue: queue.optional().meta({
@@ -201,8 +247,9 @@ export const placement = z
         "Queue of Kueue for the training. The pods that prepare and export wait in none, unless helpers.queue is set.",
     }),
     ...podPlacement,
-  })
-  .meta({ description: "Placement and resources of the training." });
+  }),
+  ...gpuRules,
+).meta({ description: "Placement and resources of the training." });
 
 export const helpers = z
   .strictObject({

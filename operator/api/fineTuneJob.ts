@@ -225,7 +225,10 @@ const planStatus = z.object({
   availableBytes: count.optional(),
   availableFrom: text(320)
     .optional()
-    .meta({ description: "Source of availableBytes: a field, a LimitRange, or the largest node." }),
+    .meta({ description: "Source of availableBytes: a field, a LimitRange, the largest node, or the nodes' GPUs." }),
+  device: text(63)
+    .optional()
+    .meta({ description: "Product of the GPU that is planned for, or GPU if it is unknown; absent: a CPU." }),
   microRows: count,
   recomputedBlocks: count,
   steps: count,

@@ -14,6 +14,8 @@ export const labels = {
   stage: `${group}/stage`,
   /** First 16 hex digits of the settings' hash, to find the Adapter of settings that were trained before. */
   specHash: `${group}/spec-hash`,
+  /** On the Job of a training: the product of the GPU that it needs. */
+  gpuClass: `${group}/gpu-class`,
 } as const;
 
 export const annotations = {

@@ -100,6 +100,12 @@ export const extendedNames: readonly Rule<Record<string, number>>[] = [
   },
 ];
 
+export const deviceName: Rule<string> = {
+  cel: `self.matches('${devicePattern}') && !self.contains('kubernetes.io/')`,
+  holds: (name) => new RegExp(devicePattern).test(name) && !name.includes("kubernetes.io/"),
+  message: "must be the name of a device plugin's resource, such as nvidia.com/gpu",
+};
+
 interface ResourceClaim {
   resourceClaimName?: string | undefined;
   resourceClaimTemplateName?: string | undefined;

@@ -4,11 +4,12 @@ import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
+import { gpus } from "../../trainer/planning/gpus.ts";
 import type { Placement } from "../api/common.ts";
 import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
 import { quantityBytes, quantityNumber } from "../api/quantity.ts";
 import { takes } from "../jobs/nodes.ts";
-import { trainPlacement } from "../jobs/placement.ts";
+import { type GpuRequest, gpuLabels, gpuOf, trainPlacement } from "../jobs/placement.ts";
 import type { LimitRange, Node } from "../jobs/resources.ts";
 
 /** The memory limit that the user sets; undefined: all memory of a node. */
@@ -20,6 +21,8 @@ export function memoryLimit(spec: FineTuneJobSpec): number | undefined {
 export interface MemoryBound {
   bytes: number;
   from: string;
+  /** The product of the GPU whose memory it is, if that is known. */
+  gpu?: string;
 }
 
 /** The limit of the training's pod: the user's, else the default of a LimitRange; undefined: a node's memory. */
@@ -57,16 +60,98 @@ export function largestNode(nodes: readonly Node[], placement: Placement): Memor
   return sizes.length === 0 ? undefined : { bytes: Math.max(...sizes), from: "the largest node" };
 }
 
-/** Key of the question to the planner: the same key has the same answer. */
+/** A GPU that a training may get, with the memory that it may take there. */
+interface GpuOfNode {
+  product: string | undefined;
+  bytes: number;
+}
+
+const mebibyte = 2 ** 20;
+
+/**
+ * The label counts memory that no program gets: of listed products CUDA's own figure is known, and of others 97 % are left
+ * (the listed ones keep 98 % or more).
+ */
+function usableBytes(product: string | undefined, labelled: number): number {
+  const listed = gpus.find(({ products }) => product !== undefined && products.includes(product));
+  return Math.min(listed?.memoryBytes ?? Number.POSITIVE_INFINITY, listed ? labelled : Math.floor(labelled * 0.97));
+}
+
+/** The GPUs of the nodes that a training of this job may use, by the labels of NVIDIA's feature discovery. */
+function gpusOfNodes(nodes: readonly Node[], placement: Placement, request: GpuRequest): GpuOfNode[] {
+  const { product: productLabel, memory: memoryLabel } = gpuLabels(request);
+  return nodes
+    .filter((node) => takes(node, trainPlacement(placement)))
+    .filter(({ status }) => (quantityNumber(status?.allocatable?.[request.resource]) ?? 0) >= placement.gpusPerNode)
+    .flatMap(({ metadata: { labels = {} } }) => {
+      // A label of a shared GPU ends so; its name does not.
+      const product = labels[productLabel]?.replace(/-SHARED$/, "");
+      const labelled = Number(labels[memoryLabel]) * mebibyte;
+      return labelled > 0 ? [{ product, bytes: usableBytes(product, labelled) }] : [];
+    });
+}
+
+/**
+ * The memory of the GPU that a training gets: of the smallest one that the nodes offer, because the scheduler may choose any;
+ * else of a listed class; and at most placement.deviceMemory. Undefined if nothing tells it.
+ */
+export function gpuMemory(nodes: readonly Node[], placement: Placement): MemoryBound | undefined {
+  const request = gpuOf(placement);
+  if (request === undefined) return undefined;
+  const offered = gpusOfNodes(nodes, placement, request).sort((a, b) => a.bytes - b.bytes);
+  const [smallest] = offered;
+  const listed = gpus.find(({ products }) => request.product !== undefined && products.includes(request.product));
+  const device = smallest ?? (listed && { product: request.product, bytes: listed.memoryBytes });
+  const own = request.memory ?? Number.POSITIVE_INFINITY;
+  if (device === undefined || own < device.bytes) {
+    if (request.memory === undefined) return undefined;
+    const gpu = device?.product ?? request.product;
+    return { bytes: request.memory, from: "placement.deviceMemory", ...(gpu !== undefined && { gpu }) };
+  }
+  const larger = offered.findLast(({ product, bytes }) => product !== undefined && bytes > device.bytes);
+  const from =
+    larger === undefined
+      ? smallest === undefined
+        ? "placement.gpuClass"
+        : "the GPUs of the nodes"
+      : `the smallest GPU that the pod may get; placement.gpuClass: ${larger.product} has ${formatBytes(larger.bytes)}`;
+  return { bytes: device.bytes, from, ...(device.product !== undefined && { gpu: device.product }) };
+}
+
+/** Key of the question to the planner: the same key has the same answer on the same nodes. `memory`: that of the pod. */
 export function planKey(spec: FineTuneJobSpec, pins: Pins, memory: MemoryBound | undefined): string {
-  const asked = [withDefaults(trainingPart(spec)), pins, memory?.bytes ?? null, coreLimit(spec) ?? null];
+  const gpu = gpuOf(spec.placement);
+  const bound = gpu ? [gpu] : [memory?.bytes ?? null, coreLimit(spec) ?? null];
+  const asked = [withDefaults(trainingPart(spec)), pins, ...bound];
   return createHash("sha256")
     .update(canonicalJson(JSON.parse(JSON.stringify(asked))))
     .digest("hex");
 }
 
 export function fitMessage(plan: PlanStatus): string {
-  const { predictedPeakBytes, availableBytes, availableFrom, fits, nearestFit } = plan;
+  return plan.device === undefined ? fitOnCpu(plan) : fitOnGpu(plan, plan.device);
+}
+
+/** "needs 21.4 GiB of 24.0 GiB on NVIDIA-L4", or which settings or which GPU would do. */
+function fitOnGpu({ predictedPeakBytes, availableBytes, availableFrom, fits, nearestFit }: PlanStatus, device: string) {
+  const needs = `The run needs ${formatBytes(predictedPeakBytes)} of GPU memory`;
+  if (availableBytes === undefined) {
+    return `${needs}; the operator knows no GPU to compare that with: install NVIDIA's GPU feature discovery, which labels nodes, or set placement.deviceMemory.`;
+  }
+  const where = device === anyGpu ? "on a GPU" : `on ${device}`;
+  if (fits) return `The run needs ${formatBytes(predictedPeakBytes)} of ${formatBytes(availableBytes)} ${where}.`;
+  const larger = "choose a larger GPU by placement.gpuClass";
+  const advice =
+    nearestFit === undefined
+      ? `No batch is small enough: ${larger}.`
+      : `The nearest settings that fit: ${nearestFit}. Or ${larger}.`;
+  return `${needs}, and ${formatBytes(availableBytes)} are available ${where} (${availableFrom}). ${advice}`;
+}
+
+/** The name of a GPU of an unknown product. */
+export const anyGpu = "GPU";
+
+function fitOnCpu({ predictedPeakBytes, availableBytes, availableFrom, fits, nearestFit }: PlanStatus): string {
   const needs = `The run needs ${formatBytes(predictedPeakBytes)} of memory`;
   if (availableBytes === undefined) return `${needs}; the operator knows no node to compare that with.`;
   const source = availableFrom === undefined ? "" : ` (${availableFrom})`;

@@ -17,7 +17,7 @@ import { ApiError } from "../runtime/errors.ts";
 import type { Caches } from "../shared/caches.ts";
 import { adapterName, checkName, prepareName, runName } from "./children.ts";
 import { dueCheck } from "./dataCheck.ts";
-import { largestNode, planKey, podMemory } from "./fit.ts";
+import { gpuMemory, largestNode, planKey, podMemory } from "./fit.ts";
 import { currentPins, dueLook, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
 import { runUnderWay, withCurrentRun, withPinsOf, withPromoted } from "./repair.ts";
@@ -151,10 +151,11 @@ async function planOf(
   const before = job.status?.plan;
   const isWhole = before?.checkpointBytes !== undefined && before.stagedBytes !== undefined;
   if (before?.key === key && before.fits && isWhole) return { kind: "planned", plan: before };
-  const available = memory ?? largestNode(await knownNodes(gatherer.client), spec.placement);
-  const answer = await gatherer.planner.plan(key, { spec, inputs, availableBytes: available?.bytes });
-  if (answer.kind === "failed" || available === undefined) return answer;
-  return { kind: "planned", plan: { ...answer.plan, availableFrom: available.from } };
+  const onGpu = spec.placement.gpusPerNode > 0;
+  const available = onGpu
+    ? gpuMemory(await knownNodes(gatherer.client), spec.placement)
+    : (memory ?? largestNode(await knownNodes(gatherer.client), spec.placement));
+  return await gatherer.planner.plan(key, { spec, inputs, available });
 }
 
 async function limitRangesOf(client: Client, { metadata }: FineTuneJob) {

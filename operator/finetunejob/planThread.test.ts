@@ -14,7 +14,7 @@ const { inputs } = pinnedStatus(prepareKey(trainingPart(spec)));
 test("a thread that cannot start costs one answer, and a later question succeeds", async () => {
   let now = 0;
   const planner = new Planner({ clock: () => new Date(now) });
-  const ask = () => planner.plan("k", { spec, inputs: inputs!, availableBytes: 2 ** 31 });
+  const ask = () => planner.plan("k", { spec, inputs: inputs!, available: { bytes: 2 ** 31, from: "a limit" } });
   const refused = await withoutRoomForAThread(ask);
   assert.ok(refused.kind === "failed");
   assert.equal(refused.retryAfterMs, 60_000);

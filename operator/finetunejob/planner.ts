@@ -6,10 +6,11 @@ import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
-import { cpuTarget } from "../../trainer/planning/target.ts";
+import { gpuOf } from "../../trainer/planning/gpus.ts";
+import { cpuTarget, gpuTarget } from "../../trainer/planning/target.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
-import { assumedCores, coreLimit } from "./fit.ts";
+import { anyGpu, assumedCores, coreLimit, type MemoryBound } from "./fit.ts";
 import { modelOf } from "./pins.ts";
 import { PlanThread } from "./planThread.ts";
 import type { PlanAnswer, PlanQuestion } from "./planWorker.ts";
@@ -39,19 +40,19 @@ export class Planner {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** `availableBytes` undefined: no memory is known to compare with, so the run counts as fitting. */
+  /** `available` undefined: no memory is known to compare with, so the run counts as fitting. */
   async plan(
     key: string,
-    { spec, inputs, availableBytes }: { spec: FineTuneJobSpec; inputs: Inputs; availableBytes: number | undefined },
+    { spec, inputs, available }: { spec: FineTuneJobSpec; inputs: Inputs; available: MemoryBound | undefined },
   ): Promise<Plan> {
-    const asked = this.#ask(`${key} ${availableBytes}`, {
+    const asked = this.#ask(`${key} ${available?.bytes} ${available?.gpu}`, {
       settings: effectiveSettings(trainingPart(spec)),
       model: modelOf(inputs),
       baseDataType: inputs.baseDataType,
       quantized: inputs.quantized,
       dataset: inputs.dataset,
-      availableBytes: availableBytes ?? Number.MAX_SAFE_INTEGER,
-      target: cpuTarget(coreLimit(spec) ?? assumedCores),
+      availableBytes: available?.bytes ?? Number.MAX_SAFE_INTEGER,
+      target: targetOf(spec, available),
       isRemote: remoteScheme(spec.artifacts.uri) !== undefined,
     });
     const answer = await asked.answer;
@@ -65,7 +66,8 @@ export class Planner {
       plan: {
         key,
         ...figures,
-        ...(availableBytes === undefined ? {} : { availableBytes }),
+        ...(available === undefined ? {} : { availableBytes: available.bytes, availableFrom: available.from }),
+        ...(spec.placement.gpusPerNode > 0 && { device: available?.gpu ?? anyGpu }),
         ...(nearestFit === undefined
           ? {}
           : { nearestFit: `${nearestFit.change} (needs ${formatBytes(nearestFit.predictedPeakBytes)})` }),
@@ -92,6 +94,11 @@ export class Planner {
   #now(): number {
     return this.#clock().getTime();
   }
+}
+
+function targetOf({ placement, ...spec }: FineTuneJobSpec, available: MemoryBound | undefined): PlanQuestion["target"] {
+  if (placement.gpusPerNode === 0) return cpuTarget(coreLimit({ ...spec, placement }) ?? assumedCores);
+  return gpuTarget(gpuOf(available?.gpu ?? anyGpu, available?.bytes ?? Number.MAX_SAFE_INTEGER));
 }
 
 const retryDelayMs = (breaks: number) => Math.min(baseRetryMs * 2 ** breaks, maxRetryMs);

@@ -6,7 +6,7 @@ import { jobLifeTable } from "../api/jobLife.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
-import { trainPlacement } from "../jobs/placement.ts";
+import { gpuOf, trainPlacement } from "../jobs/placement.ts";
 import type { PodSettings } from "../jobs/podSettings.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
@@ -14,11 +14,15 @@ import type { Job } from "../jobs/resources.ts";
 export function trainJob(run: FineTuneRun, attempted: Attempted): Job {
   const { spec } = run;
   const { jobName, trainerImage, pods, activeDeadlineSeconds } = attempted;
+  const gpu = gpuOf(spec.execution.placement);
   const life = applied(jobLifeTable, spec.execution);
   return renderJob({
     name: jobName,
     owner: run,
-    labels: { [labels.run]: run.metadata.name },
+    labels: {
+      [labels.run]: run.metadata.name,
+      ...(gpu?.product === undefined ? {} : { [labels.gpuClass]: gpu.product }),
+    },
     runFile: runFileOf(run),
     claims: claimMounts({ read: [], write: spec.artifactRoot }),
     image: trainerImage,
@@ -26,6 +30,7 @@ export function trainJob(run: FineTuneRun, attempted: Attempted): Job {
     scratchBytes: spec.execution.scratchBytes,
     checkpointBytes: spec.execution.checkpointBytes,
     placement: trainPlacement(spec.execution.placement),
+    gpu,
     backoffLimit: life.backoffLimit,
     activeDeadlineSeconds,
     ttlSecondsAfterFinished: life.ttlSecondsAfterFinished,

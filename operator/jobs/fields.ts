@@ -7,11 +7,14 @@ export interface PlacementFields {
   resources: string;
   /** The field that holds selectors, affinity and tolerations. */
   where: string;
+  /** The product of the GPU that a node must have, if one is named. */
+  gpuClass: string | undefined;
 }
 
 export function fieldsOf({ metadata }: Job): PlacementFields {
+  const gpuClass = metadata.labels?.[labels.gpuClass];
   const trains = metadata.labels?.[labels.stage] === "train";
   return trains
-    ? { resources: "placement.resources", where: "placement" }
-    : { resources: "helpers.resources", where: "helpers (default: of placement)" };
+    ? { resources: "placement.resources", where: "placement", gpuClass }
+    : { resources: "helpers.resources", where: "helpers (default: of placement)", gpuClass };
 }

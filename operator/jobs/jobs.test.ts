@@ -167,6 +167,40 @@ describe("a rendered Job", () => {
     assert.equal(pod(helper()).containers[0]?.resources?.limits, undefined);
   });
 
+  test("a training on a GPU requests it and its class; helpers take none, and not its runtime", () => {
+    const rendered = (placement: object) => {
+      const placed = aPinnedJob(aSpec({ placement: { gpusPerNode: 1, ...placement } }));
+      return { placed, train: pod(trainJob(aRun(placed), attempted())) };
+    };
+    const { train } = rendered({ resources: { limits: { memory: "8Gi" } } });
+    const [container] = train.containers;
+    assert.deepEqual(container?.resources, { limits: { memory: "8Gi", "nvidia.com/gpu": "1" } });
+    assert.deepEqual(container?.args?.slice(3), ["--device", "cuda"]);
+    assert.deepEqual(container?.env, [{ name: "NVIDIA_DRIVER_CAPABILITIES", value: "compute,utility" }]);
+    assert.deepEqual(train.nodeSelector, { "kubernetes.io/arch": "amd64" });
+    const slice = rendered({
+      ...{ gpuResourceName: "nvidia.com/mig-3g.40gb", gpuClass: "NVIDIA-A100-MIG-3g.40gb", deviceMemory: "38Gi" },
+      ...{ runtimeClassName: "nvidia", nodeSelector: { pool: "gpu" }, extendedResources: { "rdma/hca": 1 } },
+    });
+    const [sliced] = slice.train.containers;
+    assert.deepEqual(sliced?.resources, { limits: { "rdma/hca": "1", "nvidia.com/mig-3g.40gb": "1" } });
+    const found = ["--device", "cuda", "--gpu-class", "NVIDIA-A100-MIG-3g.40gb", "--memory", `${38 * 2 ** 30}`];
+    assert.deepEqual(sliced?.args?.slice(3), found);
+    const here = { "kubernetes.io/arch": "amd64", pool: "gpu" };
+    assert.deepEqual(slice.train.nodeSelector, {
+      ...here,
+      "nvidia.com/mig-3g.40gb.product": "NVIDIA-A100-MIG-3g.40gb",
+    });
+    assert.equal(slice.train.runtimeClassName, "nvidia");
+    // The operator's cache drops a Job's template, so its label tells the class.
+    const { metadata } = trainJob(aRun(slice.placed), attempted());
+    assert.equal(metadata.labels?.["luthier.dev/gpu-class"], "NVIDIA-A100-MIG-3g.40gb");
+    const helper = pod(prepareJob(slice.placed, { ...wanted, spec: slice.placed.spec }, trainer));
+    assert.deepEqual([helper.nodeSelector, helper.runtimeClassName], [here, undefined]);
+    assert.deepEqual(helper.containers[0]?.resources, { requests: { cpu: "100m", memory: "256Mi" } });
+    assert.equal(helper.containers[0]?.args?.includes("--device"), false);
+  });
+
   test("all pods get the placement's labels and annotations, and keep the operator's", () => {
     const labels = { team: "search", "luthier.dev/stage": "mine" };
     const annotations = { "example.com/note": "any text", "luthier.dev/run-file": "mine" };

@@ -1,8 +1,38 @@
 /** Resolves placements. Pure. */
-import type { Helpers, Placement, ResolvedPlacement } from "../api/common.ts";
+import { type Helpers, type Placement, type ResolvedPlacement, usualGpuResource } from "../api/common.ts";
+import { quantityBytes } from "../api/quantity.ts";
 
-export function trainPlacement({ gpusPerNode: _, ...placement }: Placement): ResolvedPlacement {
-  return placement;
+/** The GPU that a training takes. */
+export interface GpuRequest {
+  readonly resource: string;
+  /** Its product; undefined: any. */
+  readonly product: string | undefined;
+  /** Bytes of its memory that the training may take; undefined: all. */
+  readonly memory: number | undefined;
+}
+
+export function gpuOf({ gpusPerNode, gpuResourceName, gpuClass, deviceMemory }: Placement): GpuRequest | undefined {
+  if (gpusPerNode === 0) return undefined;
+  const resource = gpuResourceName ?? usualGpuResource;
+  return { resource, product: gpuClass, memory: quantityBytes(deviceMemory) };
+}
+
+/** NVIDIA's feature discovery labels a node for each resource of its GPUs. */
+export const gpuLabels = ({ resource }: GpuRequest) => ({
+  product: `${resource}.product`,
+  memory: `${resource}.memory`,
+});
+
+export function trainPlacement(given: Placement): ResolvedPlacement {
+  const { gpusPerNode, gpuResourceName: _, gpuClass: __, deviceMemory: ___, ...placement } = given;
+  const gpu = gpuOf(given);
+  if (gpu === undefined) return placement;
+  const { nodeSelector, extendedResources } = placement;
+  return {
+    ...placement,
+    extendedResources: { ...extendedResources, [gpu.resource]: gpusPerNode },
+    ...(gpu.product === undefined ? {} : { nodeSelector: { ...nodeSelector, [gpuLabels(gpu).product]: gpu.product } }),
+  };
 }
 
 /** The images' processor. A cluster may have nodes of another one; a user may name the label himself. */
@@ -23,10 +53,16 @@ export function withRequests(placement: ResolvedPlacement, parameters = 0): Reso
 }
 
 /**
- * Helper pods follow spec.helpers, else the training's placement: a ReadWriteOnce claim has one node. They take no devices, and
- * wait in no queue but their own.
+ * Helper pods follow spec.helpers, else the training's placement: a ReadWriteOnce claim has one node. They take no devices and
+ * no runtime for GPUs, and wait in no queue but their own.
  */
 export function helperPlacement(placement: Placement, helpers: Helpers | undefined): ResolvedPlacement {
-  const { resources: _, extendedResources: __, resourceClaims: ___, queue: ____, ...where } = trainPlacement(placement);
-  return { ...where, ...helpers };
+  const where = trainPlacement({ ...placement, gpusPerNode: 0 });
+  const { resources: _, extendedResources: __, resourceClaims: ___, queue: ____, ...others } = where;
+  const { runtimeClassName, ...rest } = others;
+  return {
+    ...rest,
+    ...(placement.gpusPerNode > 0 || runtimeClassName === undefined ? {} : { runtimeClassName }),
+    ...helpers,
+  };
 }

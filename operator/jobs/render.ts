@@ -16,7 +16,7 @@ import type { ResolvedPlacement } from "../api/common.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
 import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import type { ClaimMount } from "./claims.ts";
-import { nodeSelectorOf } from "./placement.ts";
+import { type GpuRequest, nodeSelectorOf } from "./placement.ts";
 import { environmentOf, type PodSettings, securityContextOf } from "./podSettings.ts";
 import { queueLabels } from "./queue.ts";
 import type { Job } from "./resources.ts";
@@ -36,6 +36,8 @@ export interface TrainerJob {
   image: string;
   pods: PodSettings;
   placement: ResolvedPlacement;
+  /** Present if the stage trains on a GPU. */
+  gpu?: GpuRequest | undefined;
   backoffLimit: number;
   activeDeadlineSeconds?: number | undefined;
   ttlSecondsAfterFinished: number;
@@ -125,8 +127,8 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
         name: containerName,
         image: job.image,
         imagePullPolicy: "IfNotPresent",
-        args: [stage, "--run-file", `${runDirectory}/run.yaml`],
-        ...environmentOf(job.pods, env),
+        args: [stage, "--run-file", `${runDirectory}/run.yaml`, ...gpuArguments(job.gpu)],
+        ...environmentOf(job.pods, job.gpu === undefined ? env : [...driverParts, ...(env ?? [])]),
         ...containerResources({ resources, extendedResources, resourceClaims }),
         terminationMessagePolicy: "File",
         securityContext: {
@@ -164,6 +166,18 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
     ],
   };
 }
+
+function gpuArguments(gpu: GpuRequest | undefined): string[] {
+  if (gpu === undefined) return [];
+  return [
+    ...["--device", "cuda"],
+    ...(gpu.product === undefined ? [] : ["--gpu-class", gpu.product]),
+    ...(gpu.memory === undefined ? [] : ["--memory", `${gpu.memory}`]),
+  ];
+}
+
+/** The parts of the driver that the NVIDIA container runtime mounts: the one that computes, and nvidia-smi. */
+const driverParts = [{ name: "NVIDIA_DRIVER_CAPABILITIES", value: "compute,utility" }];
 
 /** Speed of a slow bucket in bytes per second; docs/performance.md has measurements. */
 const slowStore = 20e6;

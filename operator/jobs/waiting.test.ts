@@ -16,6 +16,10 @@ function withConditions(pod: Pod, conditions: Conditions, deletionTimestamp?: st
 
 const suspended: Job = { ...aBatchJob(), spec: { suspend: true, template: {} } };
 const trainJob: Job = { ...aBatchJob(), metadata: { ...aBatchJob().metadata, labels: { [labels.stage]: "train" } } };
+const ofClass: Job = {
+  ...trainJob,
+  metadata: { ...trainJob.metadata, labels: { [labels.stage]: "train", [labels.gpuClass]: "NVIDIA-L4" } },
+};
 const running = aPod({ running: true });
 const silent = [
   { type: "Ready", status: "False" },
@@ -77,6 +81,28 @@ describe("a Job whose pod does not run reports the cause and the fix", () => {
       reason: "Unschedulable",
       expected:
         /The pod starts once a node accepts it: lower placement\.resources, fix .* of placement, or add a node\.$/,
+    },
+    {
+      name: "no node has a GPU free",
+      job: trainJob,
+      pods: [aPod({ unschedulable: "0/2 nodes are available: 2 Insufficient nvidia.com/gpu." })],
+      reason: "Unschedulable",
+      expected:
+        /Insufficient nvidia\.com\/gpu\. The pod starts once a node has that device free: .*fix placement\.gpuResourceName, or add a node\.$/,
+    },
+    {
+      name: "a node with a GPU has no memory",
+      job: trainJob,
+      pods: [aPod({ unschedulable: "0/2 nodes are available: 1 Insufficient memory, 2 Insufficient nvidia.com/gpu." })],
+      reason: "Unschedulable",
+      expected: /lower placement\.resources, fix .* of placement, or add a node\.$/,
+    },
+    {
+      name: "no node has that class of GPU",
+      job: ofClass,
+      pods: [aPod({ unschedulable: "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector." })],
+      reason: "Unschedulable",
+      expected: /The pod starts once a node has that class of GPU: placement\.gpuClass is NVIDIA-L4; compare kubectl/,
     },
     {
       name: "its claim is missing",

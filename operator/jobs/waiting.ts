@@ -100,6 +100,9 @@ export function warned({ reason, message }: Waiting, job: Job): Waiting {
 /** Kubernetes retries a pod that cannot be created under a new name: the operator reports all of them as one state. */
 const podToBe = /(^Error creating: [Pp]ods? "[^"]+-)[a-z0-9]{5}"/;
 
+const anyFix = ({ resources, where }: Pick<PlacementFields, "resources" | "where">) =>
+  `The pod starts once a node accepts it: lower ${resources}, fix the selectors, affinity and tolerations of ${where}, or add a node.`;
+
 /** Fixes by reason and message; the first that matches is appended. */
 const fixes: readonly { reason: RegExp; message?: RegExp; fix: (fields: PlacementFields) => string }[] = [
   {
@@ -113,9 +116,23 @@ const fixes: readonly { reason: RegExp; message?: RegExp; fix: (fields: Placemen
     fix: () => "Find out why the claim has no usable volume: kubectl describe pvc.",
   },
   {
+    // A node without any of a device counts as one that has too few.
     reason: /^Unschedulable$/,
-    fix: ({ resources, where }) =>
-      `The pod starts once a node accepts it: lower ${resources}, fix the selectors, affinity and tolerations of ${where}, or add a node.`,
+    message: /^(?!.*Insufficient (cpu|memory)).*Insufficient [a-z0-9.-]+\//,
+    fix: ({ where }) =>
+      `The pod starts once a node has that device free: wait for another pod to end, check that its device plugin runs (kubectl describe node), fix ${where}.gpuResourceName, or add a node.`,
+  },
+  {
+    reason: /^Unschedulable$/,
+    message: /didn't match Pod's node affinity\/selector/,
+    fix: ({ resources, where, gpuClass }) =>
+      gpuClass === undefined
+        ? anyFix({ resources, where })
+        : `The pod starts once a node has that class of GPU: ${where}.gpuClass is ${gpuClass}; compare kubectl get nodes -L nvidia.com/gpu.product, or leave it out. Else fix the selectors and affinity of ${where}, or add a node.`,
+  },
+  {
+    reason: /^Unschedulable$/,
+    fix: anyFix,
   },
   {
     reason: /^(ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/,

@@ -584,10 +584,30 @@ export const wrongSpecs: readonly WrongSpec[] = [
     field: "spec.method.lora.targetModules[1]",
   },
   {
-    name: "GPUs",
-    wrong: placed({ gpusPerNode: 1 }),
+    name: "several GPUs",
+    wrong: placed({ gpusPerNode: 2 }),
     field: "spec.placement.gpusPerNode",
-    message: "must be 0: this release has no trainer for GPUs; with 0 it trains on CPUs",
+    message: "must be 0 or 1: this release trains on one GPU, or with 0 on CPUs",
+  },
+  ...Object.entries({ gpuClass: "NVIDIA-L4", gpuResourceName: "nvidia.com/mig-3g.40gb", deviceMemory: "22Gi" }).map(
+    ([field, value]) => ({
+      name: `${field} without a GPU`,
+      wrong: placed({ [field]: value }),
+      field: "spec.placement",
+      message: `${field} needs gpusPerNode: 1`,
+    }),
+  ),
+  {
+    name: "a GPU that is requested twice",
+    wrong: placed({ gpusPerNode: 1, extendedResources: { "nvidia.com/gpu": 1 } }),
+    field: "spec.placement",
+    message: "extendedResources must not contain the GPU: gpusPerNode requests it",
+  },
+  {
+    name: "a resource of Kubernetes as a GPU",
+    wrong: placed({ gpusPerNode: 1, gpuResourceName: "memory" }),
+    field: "spec.placement.gpuResourceName",
+    message: "must be the name of a device plugin's resource, such as nvidia.com/gpu",
   },
   ...(
     [
@@ -813,6 +833,19 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
   {
     name: "a request equal to its limit in another notation",
     right: placed({ resources: { requests: { cpu: "700m", memory: "1Gi" }, limits: { cpu: "0.7", memory: 2 ** 30 } } }),
+  },
+  {
+    name: "a slice of a GPU",
+    right: placed({
+      ...{
+        gpusPerNode: 1,
+        gpuResourceName: "nvidia.com/mig-3g.40gb",
+        deviceMemory: "38Gi",
+        runtimeClassName: "nvidia",
+      },
+      gpuClass: "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb",
+      extendedResources: { "rdma/hca": 1 },
+    }),
   },
   { name: "a toleration of everything", right: tolerating({ operator: "Exists" }) },
   { name: "keep: Best with validation data", right: { dataset: validated, training: { keep: "Best" } } },

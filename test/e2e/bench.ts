@@ -18,6 +18,7 @@ import { writeTinyModel } from "../../trainer/testing/tinyModel.ts";
 import { type Asked, isCarriedOut, isWrite, readAuditLog } from "../cluster/auditLog.ts";
 import { type Cluster, startCluster, stopCluster } from "../cluster/cluster.ts";
 import { provideDirectory } from "../cluster/volume.ts";
+import { emulatedDriverInPod } from "./emulatedDriver.ts";
 
 const definitions = path.resolve(import.meta.dirname, "../../crds");
 
@@ -45,7 +46,9 @@ export class Bench {
     const images = await loadImages(cluster, () => {});
     const directory = cluster.scratch;
     await writeInputs(path.join(directory, "inputs"));
-    if (operator) await installOperator(cluster, images, () => {});
+    // Only a training on a GPU loads it.
+    const driver = `trainer.env.LUTHIER_CUDA_DRIVER=${emulatedDriverInPod}`;
+    if (operator) await installOperator(cluster, images, () => {}, [driver]);
     else await cluster.kubectl(["apply", "--server-side", "-f", definitions]);
     const [operatorImage, trainerImage] = [images.operator.name, images.trainer.name];
     return new Bench({ cluster, directory, operatorImage, trainerImage });

@@ -6,6 +6,7 @@ import { after, before, describe } from "node:test";
 import { Bench } from "./bench.ts";
 import { chartTests } from "./chart.ts";
 import { fixTests, imageTests } from "./fixes.ts";
+import { gpuTests } from "./gpu.ts";
 import { lifeTests } from "./life.ts";
 import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
@@ -37,6 +38,7 @@ describe("in parallel", { concurrency: 3 }, () => {
       describe("fixes", inOrder, () => fixTests(started));
     });
     describe("from apply to export", inOrder, () => roadTests(started));
+    describe("an emulated GPU", inOrder, () => gpuTests(started));
   });
 });
 describe("two quickstarts", () => sameBytesTest(started));
