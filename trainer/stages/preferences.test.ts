@@ -100,7 +100,7 @@ test("rows of another form than the objective's are refused with their line and 
   });
   await assert.rejects(prepare([pairs[0]!, supervised], { type: "ORPO" }), { message: /train\.jsonl:2: / });
   await assert.rejects(prepare([supervised], { type: "KTO" }), {
-    message: /train\.jsonl:1: has neither prompt, completion and label/,
+    message: /train\.jsonl:1: has neither an answer with its label \(prompt, completion and label;/,
   });
   await assert.rejects(prepare(pairs, { type: "Supervised" }), {
     message: /train\.jsonl:1: has chosen and rejected: set training\.objective to DPO, ORPO or KTO/,
