@@ -39,7 +39,7 @@ const arrows: readonly Arrow[] = [
     rule: "operator imports only the contract and the planner of the trainer",
     of: /^operator\//,
     among: ours,
-    only: /^operator\/|^trainer\/contract\/|^trainer\/planning\/(plan|target)\.ts$/,
+    only: /^operator\/|^trainer\/contract\/|^trainer\/planning\/(plan|target|gpus)\.ts$/,
   },
   {
     rule: "trainer imports neither operator nor cli",

@@ -103,7 +103,7 @@ test("targets that this model lacks, dropout, other starts and experts trained w
     /"experts\.gate_proj" is not a parameter of this model's experts; they have experts\.gate_up_proj and experts\.down_proj/,
   );
   refused({ targetParameters: both, dropout: "0.1" }, /targetParameters.*set dropout: 0/);
-  refused({ targetParameters: both, initialization: "EVA" }, /Kaiming or Gaussian.*instead of initialization: EVA/);
+  refused({ targetParameters: both, initialization: "EVA" }, /experts start by Kaiming or Gaussian.*set one of them/);
   refused({ targetParameters: both, modulesToSave: ["experts"] }, /modulesToSave \("experts"\) trains whole/);
   const empty = lora.written.safeParse({ targetModules: [] });
   assert.match(empty.error?.issues[0]?.message ?? "", /targetModules is empty and targetParameters names nothing/);
