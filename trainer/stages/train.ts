@@ -281,6 +281,9 @@ class Training {
     const result = { engine, parameters, base, baseDataType: storage.dense };
     const adapter = await writeAdapter(context.stores, storeLayout.adapter(run), result, facts, () => epoch.check());
     await this.#metrics.flush();
+    const measuredPeakBytes = this.#target.peakBytes();
+    // One reading, where the process is measured: its peak may grow in between.
+    const processPeakBytes = this.#target.peakBytes === peakBytes ? measuredPeakBytes : peakBytes();
     const figures = figuresOf({
       runHash: file.runHash,
       plan,
@@ -288,11 +291,11 @@ class Training {
       keep: settings.training.keep,
       evaluationAfter,
       adapter,
-      measuredPeakBytes: this.#target.peakBytes(),
+      measuredPeakBytes,
       target: this.#target,
     });
     await epoch.check();
-    const report = await writeReport(context.stores, run, figures, this.#details(state, peakBytes()));
+    const report = await writeReport(context.stores, run, figures, this.#details(state, processPeakBytes));
     progress.report({ ...saving, done: saving.total });
     return report;
   }
