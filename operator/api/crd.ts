@@ -157,9 +157,12 @@ function stringRules(schema: Schema): CelRule[] {
 }
 
 const uriRules = ({ clusterPattern, clusterMessage }: (typeof uriForms)[number]): CelRule[] => [
-  { cel: `self.matches('${clusterPattern}')`, message: clusterMessage },
+  { cel: `self.matches('${escaped(clusterPattern)}')`, message: clusterMessage },
   { cel: "!self.matches('/[.]{1,2}(/|$)')", message: "must not contain . or .. as a part of the path" },
 ];
+
+/** A pattern within a string of CEL. */
+const escaped = (pattern: string): string => pattern.replaceAll("\\", "\\\\");
 
 function isDecimal(schema: Schema): schema is Schema & { decimalBounds: DecimalBounds } {
   return isRecord(schema.decimalBounds);
@@ -172,7 +175,7 @@ function decimalRules(bounds: DecimalBounds, pattern: string): CelRule[] {
     ...(bounds.exclusiveMin === undefined ? [] : [`double(self) > ${literal(bounds.exclusiveMin)}`]),
     ...(bounds.max === undefined ? [] : [`double(self) <= ${literal(bounds.max)}`]),
   ];
-  const form = `self.matches('${pattern.replaceAll("\\", "\\\\")}')`;
+  const form = `self.matches('${escaped(pattern)}')`;
   const text = boundsText(bounds);
   return [
     {

@@ -135,10 +135,11 @@ class Preparation {
     const storage = await model.storage();
     const quantized = (await this.#quantized(original, storage)) ?? storedIn(storage, bytes);
     const texts = await model.codecTexts();
-    const refusal = await ggufRefusal(config, texts);
     const seen = new SeenTexts();
     const dataset = await this.#dataset(texts, config.vocabSize, seen);
     const questions = await this.#questions(texts, config.contextLength, seen);
+    // Loads the tokenizer in this process, after those that encode have shown that it is safe to load.
+    const refusal = await ggufRefusal(config, texts);
     return {
       prepareKey: this.#file.prepareKey,
       baseRevision: this.#baseAt.revision ?? original.digest,

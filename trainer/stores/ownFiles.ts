@@ -14,7 +14,7 @@ import type { Stores } from "./stores.ts";
 const uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const incoming = new RegExp(`^incoming/[0-9]{13}-${uuid}$`);
 const ownFile =
-  /^(prepared\/[0-9a-f]{64}\/manifest\.json|runs\/[0-9a-f]{64}\/(pins\.json|report\.json|metrics\.jsonl|epochs\/epoch-[0-9]+))$/;
+  /^(prepared\/[0-9a-f]{64}\/manifest\.json|runs\/[0-9a-f]{64}\/(pins\.json|report\.json|metrics\.jsonl|events\.out\.tfevents\.0\.luthier|epochs\/epoch-[0-9]+))$/;
 
 /** An object or a file that is being written. */
 export const isUnfinished = (path: string) =>

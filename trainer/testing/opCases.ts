@@ -7,7 +7,7 @@
 
 import { emit } from "../compile/emit.ts";
 import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
-import type { AnyOp } from "../graph/op.ts";
+import type { AnyOp, Device } from "../graph/op.ts";
 import { aligned, bytesOf, type DataType, elementsOf, grouped, type Tensor } from "../graph/tensor.ts";
 import { addon } from "../native/addon.ts";
 import { type CaseCheck, type CaseFill, encodeCase } from "./caseFile.ts";
@@ -119,8 +119,9 @@ function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioByt
   return { placed, ioBytes, weights };
 }
 
-/** The bytes of a case file. */
-export function opCase({ op, attributes, operands, relative, absolute = 0, runs = 1 }: OpCase): Uint8Array {
+/** The bytes of a case file, with the scratch that the op plans for `device`. */
+export function opCase(one: OpCase, device: Device = "cpu"): Uint8Array {
+  const { op, attributes, operands, relative, absolute = 0, runs = 1 } = one;
   const { placed, ioBytes, weights } = place(operands);
   const tensorsOf = (name: string) => placed.filter((operand) => operand.name === name).map(({ tensor }) => tensor);
   const tensors = Object.fromEntries(
@@ -147,12 +148,8 @@ export function opCase({ op, attributes, operands, relative, absolute = 0, runs 
     ioBytes,
     weightCount: weights.length,
   });
-  const scratch = op.scratch(
-    "cpu",
-    tensors,
-    { keys: Number.POSITIVE_INFINITY, outputs: Object.keys(tensors) },
-    attributes,
-  );
+  const costs = { keys: Number.POSITIVE_INFINITY, outputs: Object.keys(tensors) };
+  const scratch = op.scratch(device, tensors, costs, attributes);
   const written = op.operands.flatMap(({ name, access }) => (access === "in" ? [] : [name]));
   const fills = placed.flatMap(({ weight, values, dtype, at }): CaseFill[] =>
     weight || !values ? [] : [{ region: "io", offset: at, bytes: bytesOfValues(dtype, values) }],

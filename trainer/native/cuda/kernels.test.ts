@@ -23,7 +23,7 @@ before(async () => {
   await buildNative();
   await buildCudaKernels();
   const cases = await kernelCases(computing(ops));
-  const encoded = cases.map((one) => ({ name: one.name, bytes: opCase(one) }));
+  const encoded = cases.map((one) => ({ name: one.name, bytes: opCase(one, "cuda") }));
   files = new CaseFiles(encoded.filter(({ bytes }) => bytes.length < mostBytes));
 });
 after(() => files.remove());
