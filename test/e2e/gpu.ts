@@ -74,10 +74,12 @@ async function label({ cluster }: Bench, labels: Record<string, string>): Promis
   await cluster.kubectl(["label", "node", NODE_NAME, "--overwrite", ...pairs]);
 }
 
-/** What a device plugin reports through the kubelet. */
+/** What a device plugin reports through the kubelet, which then offers it to pods. */
 async function offerGpu({ cluster }: Bench): Promise<void> {
   const patch = [{ op: "add", path: "/status/capacity/nvidia.com~1gpu", value: "1" }];
   await cluster.kubectl([
     ...["patch", "node", NODE_NAME, "--subresource=status", "--type=json", "-p", JSON.stringify(patch)],
   ]);
+  const offered = "jsonpath={.status.allocatable.nvidia\\.com/gpu}=1";
+  await cluster.kubectl(["wait", `node/${NODE_NAME}`, `--for=${offered}`, "--timeout=60s"]);
 }
