@@ -13,7 +13,6 @@ import { benchData } from "./data.ts";
 import { benchDecompositions } from "./decompositions.ts";
 import { benchMemory } from "./memory/bench.ts";
 import { benchMethods } from "./methods/bench.ts";
-import { usualBudget } from "./methods/settings.ts";
 import { benchReal } from "./real/bench.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchStaging } from "./staging.ts";
@@ -28,7 +27,7 @@ const usage = {
     base: { value: "TYPE", repeated: true, help: "only F32, BF16 or NF4; repeatable (default all)" },
     steps: {
       value: "N",
-      help: "timed steps per base type (default 5); with --methods: steps of each training (default 48)",
+      help: "timed steps per base type (default 5); with --methods: steps of each training (default 48, of SmolLM2 16)",
     },
     data: {
       value: "MB",
@@ -36,17 +35,18 @@ const usage = {
     },
     model: {
       value: "DIR",
-      help: "with --data: model with the tokenizer and template; with --methods: base to train, such as SmolLM2-135M-Instruct (default the demo's base)",
+      help: "with --data: model with the tokenizer and template; with --methods: base to train, (default the demo's base)",
     },
     memory: {
       help: "instead: compare planned and measured memory of 20 trainings; exit code 1 if a plan is wrong",
     },
     real: {
-      help: "instead: train SmolLM2-135M-Instruct by LoRA and compare losses and answers with PEFT's; exit code 1 beyond a bound",
+      help: "instead: train SmolLM2-135M-Instruct by LoRA and compare losses and answers with PEFT's; exit code 1 beyond a bound; with --methods: also compare the methods on it",
     },
     methods: { help: "instead: train every method on the demo's task under one budget, and write docs/methods.md" },
     seeds: { value: "N", help: "with --methods: trainings of each method (default 3)" },
     "scores-only": { help: "with --methods: train what is missing and end without timings and without the page" },
+    rates: { help: "with --methods: search each method's learning rate, print it, and end" },
     threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
     decompositions: { help: "instead: measure the decompositions that initialise adapters" },
@@ -79,10 +79,15 @@ async function main(): Promise<void> {
   if (args.switches.has("staging")) return await benchStaging(onLine);
   if (args.switches.has("decompositions")) return await benchDecompositions(onLine);
   if (args.switches.has("methods")) {
-    const steps = integerOf(args, "steps", 1, 100_000, usualBudget.steps);
-    const budget = { ...usualBudget, steps, seeds: integerOf(args, "seeds", 1, 100, usualBudget.seeds) };
-    const scoresOnly = args.switches.has("scores-only");
-    return await benchMethods({ budget, model: optionOf(args, "model"), scoresOnly, onLine });
+    return await benchMethods({
+      steps: integerOf(args, "steps", 1, 100_000, 0) || undefined,
+      seeds: integerOf(args, "seeds", 1, 100, 0) || undefined,
+      model: optionOf(args, "model"),
+      real: args.switches.has("real"),
+      scoresOnly: args.switches.has("scores-only"),
+      rates: args.switches.has("rates"),
+      onLine,
+    });
   }
   if (args.switches.has("memory")) {
     const right = await benchMemory(onLine);

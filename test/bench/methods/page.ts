@@ -1,6 +1,6 @@
 /** The page and the plot of the comparison of methods. Pure. */
 import { formatBytes, formatCount } from "../../../terminal/format.ts";
-import { type Budget, speedSteps, usualBudget } from "./settings.ts";
+import { type Budget, methodEntries } from "./settings.ts";
 
 /** One training. */
 export interface Trained {
@@ -24,11 +24,16 @@ export interface Latency {
   readonly many: number;
 }
 
-export type MethodResult = { readonly name: string; readonly kind: string; readonly note?: string | undefined } & (
+export type MethodResult = {
+  readonly name: string;
+  readonly kind: string;
+  readonly learningRate: string;
+} & (
   | {
       readonly trained: readonly Trained[];
       readonly speed: Speed;
-      readonly latency: Latency;
+      /** Missing for a quantised base: decoding is compared on the base as it is. */
+      readonly latency: Latency | undefined;
       readonly merges: boolean;
       readonly refusal?: undefined;
     }
@@ -40,17 +45,49 @@ export interface Facts {
   /** Scores of the base, and of always giving the commonest answer. */
   readonly before: number;
   readonly majority: number;
+  /** Held-out examples that are scored. */
+  readonly examples: number;
   /** Latency of the base alone. */
   readonly latency: Latency;
   readonly machine: string;
 }
 
-export function page(results: readonly MethodResult[], facts: Facts, budget: Budget): string {
+/** The page; `sections` are of one base each. */
+export function page(sections: readonly string[]): string {
+  return [
+    "# Methods compared",
+    "",
+    "Every method on one task, spam or ham (the demo's data), under one budget for each base. The tables show means of the seeds ±",
+    "half of their spread. `npm run bench -- --methods` measures and writes this page (`--real` adds SmolLM2-135M-Instruct), and",
+    "keeps finished trainings; the timings need an idle machine. [Methods](methods/README.md) explains the methods.",
+    "",
+    "- *rate*: the learning rate. For the demo's base it is, of the values 1 and 3 × 10^k, the one with the lowest validation loss",
+    "  at seed 1 (`npm run bench -- --methods --rates`), for another base the value below that. The other settings are in",
+    "  `test/bench/methods/settings.ts` and were not searched for.",
+    "- *decode*: milliseconds of a decoded token with the adapter beside the base, for one answer and for sixteen at a time (as the",
+    "  LoRA paper's table 1). *merged*: the same after `luthier export`; a merged model runs the base's own program. Prefixes and",
+    "  prompts cannot be merged, and bottleneck adapters are layers of their own.",
+    "- *NF4*: the base is quantised; the others train on its BF16. Decoding was not measured for these.",
+    "- *tokens/s* and *peak memory*: of a short training of its own without evaluations; memory is resident, and of the demo's base",
+    "  most is the process itself.",
+    "- *adapter*: bytes of the result's directory, for `full` the whole model.",
+    "- `xlora` is not in the tables: it mixes adapters that were trained before, so that its budget is not comparable.",
+    ...Object.values(methodEntries).flatMap((entries) =>
+      Object.entries(entries).flatMap(([name, { note }]) => (note === undefined ? [] : [`- \`${name}\`: ${note}`])),
+    ),
+    "",
+    ...sections,
+  ].join("\n");
+}
+
+/** The table of one base. `image`: the file of its plot in docs/images. */
+export function section(results: readonly MethodResult[], facts: Facts, budget: Budget, image: string): string {
   const { steps, batchTokens, maxSequenceLength, seeds } = budget;
-  const command = `npm run bench -- --methods${seeds === usualBudget.seeds ? "" : ` --seeds ${seeds}`}`;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const title = facts.base.replace(/^t/, "T");
   const head = [
     "method",
+    "rate",
     "exact match",
     "validation loss",
     "trained",
@@ -63,38 +100,27 @@ export function page(results: readonly MethodResult[], facts: Facts, budget: Bud
     "merged, 16",
   ];
   return [
-    "# Methods compared",
+    `## ${title}`,
     "",
-    `Every method on one task under one budget: ${facts.base} learns the demo's task, spam or ham, in ${steps} steps of ${batchTokens} tokens`,
-    `(rows of ${maxSequenceLength}, BF16), with ${seeds} seeds; the table shows means ± half of the spread. Before the training the score`,
-    `is ${percent(facts.before)}; always giving the commonest answer scores ${percent(facts.majority)}. Machine: ${facts.machine}.`,
-    `\`${command}\` measures and writes this page; \`test/bench/methods/settings.ts\` has the settings of each method,`,
-    "which were not searched for. [Methods](methods/README.md) explains them.",
+    `${steps} steps of ${batchTokens} tokens (rows of ${maxSequenceLength}), ${seeds} seeds, scored on ${facts.examples} held-out examples. Before the training`,
+    `the score is ${percent(facts.before)}; always giving the commonest answer scores ${percent(facts.majority)}. Machine: ${facts.machine}.`,
     "",
-    "![Exact match over trained parameters](images/methods.svg)",
+    `![Exact match over trained parameters](images/${image})`,
     "",
     ...markdownTable([head, ...results.map((result) => row(result, facts))]),
-    "",
-    "- *decode*: milliseconds of a decoded token with the adapter beside the base, for one answer and for sixteen at a time (as the",
-    "  LoRA paper's table 1). *merged*: the same after `luthier export`; a merged model runs the base's own program. Prefixes and",
-    "  prompts cannot be merged, and bottleneck adapters are layers of their own.",
-    `- *tokens/s* and *peak memory*: of a training of ${speedSteps} steps of its own without evaluations; memory is resident, and of a small`,
-    "  model most is the process itself.",
-    "- *adapter*: bytes of the result's directory, for `full` the whole model.",
-    "- `xlora` is not in the table: it mixes adapters that were trained before, so that its budget is not comparable.",
-    ...results.flatMap(({ name, note }) => (note === undefined ? [] : [`- \`${name}\`: ${note}`])),
     "",
   ].join("\n");
 }
 
 function row(result: MethodResult, { latency: base }: Facts): string[] {
   const name = `[\`${result.name}\`](methods/${result.kind}.md)`;
-  if (result.refusal !== undefined) return [name, result.refusal, ...Array<string>(9).fill("")];
+  if (result.refusal !== undefined) return [name, "–", result.refusal, ...Array<string>(9).fill("")];
   const { trained, speed, latency, merges } = result;
   const of = (pick: (one: Trained) => number) => trained.map(pick);
   const mean = (pick: (one: Trained) => number) => average(of(pick));
   return [
     name,
+    result.learningRate,
     `${spread(
       of(({ score }) => 100 * score),
       1,
@@ -107,8 +133,8 @@ function row(result: MethodResult, { latency: base }: Facts): string[] {
     formatBytes(Math.round(mean(({ adapterBytes }) => adapterBytes))),
     formatBytes(speed.peakBytes),
     formatCount(speed.tokensPerSecond),
-    latency.one.toPrecision(3),
-    latency.many.toPrecision(3),
+    latency?.one.toPrecision(3) ?? "–",
+    latency?.many.toPrecision(3) ?? "–",
     ...(merges ? [base.one.toPrecision(3), base.many.toPrecision(3)] : ["–", "–"]),
   ];
 }

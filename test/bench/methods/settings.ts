@@ -1,18 +1,23 @@
 /**
- * How each method is trained by `npm run bench -- --methods`: one budget for all, and per method the learning rate (the base is
- * small, so most are above the defaults) and settings that differ from the defaults. A method without a line fails a test,
- * unless it mixes adapters of earlier trainings, whose budget would be another one.
+ * How each method is trained by `npm run bench -- --methods`: one budget for all, and per method the learning rate and settings
+ * that differ from the defaults. `-- --methods --rates` finds the rates. A method without a line fails a test, unless it mixes
+ * adapters of earlier trainings, whose budget would be another one.
  */
 import type { TrainingSpec } from "../../../trainer/contract/settings.ts";
 
 type Written = TrainingSpec["method"];
 
 export interface MethodEntry {
-  readonly learningRate: string;
+  /** Of the values 1 and 3 × 10^k, the one with the lowest validation loss of the demo's base at seed 1. */
+  readonly learningRate: LearningRate;
   readonly method: Written;
+  /** The base in NF4; otherwise BF16. */
+  readonly quantized?: true;
   /** Explains a result that a reader would ask about. */
   readonly note?: string;
 }
+
+export type LearningRate = `${1 | 3}e-${number}`;
 
 /** Data and work of every training. */
 export interface Budget {
@@ -21,45 +26,80 @@ export interface Budget {
   readonly maxSequenceLength: number;
   /** Trainings of each method, with the seeds from 1 on. */
   readonly seeds: number;
+  /** Steps of the training that measures a method's speed. */
+  readonly speedSteps: number;
+  /** Held-out examples at most: for the validation loss, and for the score. */
+  readonly heldOut: { readonly validation: number; readonly test: number };
 }
 
-export const usualBudget: Budget = { steps: 48, batchTokens: 2048, maxSequenceLength: 256, seeds: 3 };
+export const usualBudget: Budget = {
+  steps: 48,
+  batchTokens: 2048,
+  maxSequenceLength: 256,
+  seeds: 3,
+  speedSteps: 12,
+  heldOut: { validation: 100, test: 128 },
+};
 
-/** Steps of the training that measures a method's speed. */
-export const speedSteps = 12;
+/** For a base of 135 million parameters on two cores. */
+export const smallBudget: Budget = {
+  ...usualBudget,
+  steps: 16,
+  batchTokens: 1024,
+  speedSteps: 4,
+  heldOut: { validation: 16, test: 64 },
+};
 
 /** By the method's kind; `variants` of a method have their own names. */
 export const methodEntries: Readonly<Record<string, Readonly<Record<string, MethodEntry>>>> = {
-  full: { full: { learningRate: "3e-4", method: { full: {} } } },
+  full: { full: { learningRate: "1e-3", method: { full: {} } } },
   lora: {
-    lora: { learningRate: "1e-3", method: { lora: { rank: 16 } } },
-    "lora, PiSSA": { learningRate: "1e-3", method: { lora: { rank: 16, initialization: "PiSSA" } } },
-    "lora, EVA": { learningRate: "1e-3", method: { lora: { rank: 16, initialization: "EVA" } } },
-  },
-  dora: { dora: { learningRate: "1e-3", method: { dora: { rank: 16 } } } },
-  adalora: {
-    adalora: {
-      learningRate: "2e-3",
-      method: { adalora: { initialRank: 24, targetRank: 16 } },
-      note: "its E starts at 0 between two factors of deviation 0.02, so that the update grows more slowly than LoRA's; it needs more steps or a higher learning rate.",
+    lora: { learningRate: "3e-3", method: { lora: { rank: 16 } } },
+    "lora, LoRA+": { learningRate: "3e-3", method: { lora: { rank: 16, learningRateRatio: "4" } } },
+    "lora, PiSSA": { learningRate: "3e-3", method: { lora: { rank: 16, initialization: "PiSSA" } } },
+    "lora, OLoRA": { learningRate: "3e-4", method: { lora: { rank: 16, initialization: "OLoRA" } } },
+    "lora, EVA": { learningRate: "1e-3", method: { lora: { rank: 16, initialization: "EVA", evaRho: 1 } } },
+    "lora, NF4": { learningRate: "3e-3", method: { lora: { rank: 16 } }, quantized: true },
+    "lora, NF4, LoftQ": {
+      learningRate: "1e-3",
+      method: { lora: { rank: 16, initialization: "LoftQ" } },
+      quantized: true,
     },
   },
-  loha: {
-    loha: {
-      learningRate: "2e-3",
-      method: { loha: { rank: 16 } },
-      note: "the update is the element-wise product of two low-rank products, of which one starts at 0 and the other is small; it learns more slowly than LoRA at first.",
-    },
-  },
-  lokr: { lokr: { learningRate: "2e-3", method: { lokr: { rank: 16 } } } },
-  krona: { krona: { learningRate: "2e-3", method: { krona: {} } } },
-  ia3: { ia3: { learningRate: "2e-2", method: { ia3: {} } } },
+  dora: { dora: { learningRate: "3e-3", method: { dora: { rank: 16 } } } },
+  adalora: { adalora: { learningRate: "3e-2", method: { adalora: { initialRank: 24, targetRank: 16 } } } },
+  loha: { loha: { learningRate: "1e-2", method: { loha: { rank: 16 } } } },
+  lokr: { lokr: { learningRate: "1e-2", method: { lokr: { rank: 16 } } } },
+  krona: { krona: { learningRate: "3e-2", method: { krona: {} } } },
+  ia3: { ia3: { learningRate: "3e-1", method: { ia3: {} } } },
   bitfit: { bitfit: { learningRate: "1e-2", method: { bitfit: {} } } },
-  fishMask: { fishMask: { learningRate: "1e-3", method: { fishMask: {} } } },
-  diffPruning: { diffPruning: { learningRate: "1e-3", method: { diffPruning: { learningRateRatio: "300" } } } },
-  intrinsicDimension: { intrinsicDimension: { learningRate: "1e-2", method: { intrinsicDimension: {} } } },
-  bottleneck: { bottleneck: { learningRate: "1e-3", method: { bottleneck: {} } } },
-  prefixTuning: { prefixTuning: { learningRate: "1e-2", method: { prefixTuning: { virtualTokens: 20 } } } },
-  promptTuning: { promptTuning: { learningRate: "3e-2", method: { promptTuning: { virtualTokens: 20 } } } },
-  pTuning: { pTuning: { learningRate: "3e-3", method: { pTuning: { virtualTokens: 20 } } } },
+  fishMask: { fishMask: { learningRate: "3e-2", method: { fishMask: { samples: 128 } } } },
+  diffPruning: { diffPruning: { learningRate: "1e-2", method: { diffPruning: { learningRateRatio: "300" } } } },
+  intrinsicDimension: { intrinsicDimension: { learningRate: "3e-2", method: { intrinsicDimension: {} } } },
+  bottleneck: {
+    bottleneck: { learningRate: "1e-2", method: { bottleneck: {} } },
+    "bottleneck, Houlsby": { learningRate: "1e-2", method: { bottleneck: { design: "Houlsby" } } },
+  },
+  prefixTuning: {
+    prefixTuning: {
+      learningRate: "3e-1",
+      method: { prefixTuning: { virtualTokens: 20 } },
+      note: "it starts from keys and values that the base has never seen, and 48 steps are few to correct them: its seeds spread most.",
+    },
+  },
+  promptTuning: {
+    promptTuning: {
+      learningRate: "1e-0",
+      method: { promptTuning: { virtualTokens: 20 } },
+      note: "prompts need large models: they match fine-tuning from some ten billion parameters on (Lester et al. 2021, figure 1). Here most answers are neither of the two words.",
+    },
+  },
+  pTuning: {
+    pTuning: {
+      learningRate: "3e-2",
+      method: { pTuning: { virtualTokens: 20 } },
+      note: "a prompt as that of `promptTuning`, by a network that has to be trained first.",
+    },
+    "pTuning, LSTM": { learningRate: "3e-2", method: { pTuning: { virtualTokens: 20, encoder: "LSTM" } } },
+  },
 };
