@@ -84,21 +84,18 @@ export const methodEntries: Readonly<Record<string, Readonly<Record<string, Meth
     prefixTuning: {
       learningRate: "3e-1",
       method: { prefixTuning: { virtualTokens: 20 } },
-      note: "it starts from keys and values that the base has never seen, and 48 steps are few to correct them: its seeds spread most.",
     },
   },
   promptTuning: {
     promptTuning: {
       learningRate: "1e-0",
       method: { promptTuning: { virtualTokens: 20 } },
-      note: "prompts need large models: they match fine-tuning from some ten billion parameters on (Lester et al. 2021, figure 1). Here most answers are neither of the two words.",
     },
   },
   pTuning: {
     pTuning: {
       learningRate: "3e-2",
       method: { pTuning: { virtualTokens: 20 } },
-      note: "a prompt as that of `promptTuning`, by a network that has to be trained first.",
     },
     "pTuning, LSTM": { learningRate: "3e-2", method: { pTuning: { virtualTokens: 20, encoder: "LSTM" } } },
   },
