@@ -60,25 +60,21 @@ export async function showQuickstart(stand: Stand, { screen, signal, write }: Se
   const { cluster, namespace, state } = stand;
   const { name } = loadFineTuneJob(demo.manifest).metadata;
   screen.print(`\nluthier watch ${name}`);
-  const connection = connect(cluster.kubeconfig, namespace, cluster.environment);
-  try {
-    const { ending, job } = await follow(connection, name, screen, signal);
-    if (ending.kind === "failed") throw new Error(`${name}: ${ending.reason}: ${ending.message}`);
-    const adapter = await promotedAdapter(connection, job);
-    const claims = new Map(Object.entries(claimsIn(state)));
-    const outcome = outcomeOf(adapter, placesOf(adapter, claims));
-    write(`\n${outcome === undefined ? adapter.metadata.name : outcomeLines(outcome).join("\n")}\n`);
-    const talk = await beforeAndAfter(
-      demo.testFile,
-      () => speakerOfAdapter(adapter, claims, { ...speakerOptions, withoutAdapter: true }),
-      () => speakerOfAdapter(adapter, claims, speakerOptions),
-      signal,
-    );
-    write(`\n${talk.join("\n")}\n`);
-    write(`\n${nextSteps(stand, name, adapter.metadata.name).join("\n")}\n`);
-  } finally {
-    await connection.close();
-  }
+  await using connection = connect(cluster.kubeconfig, namespace, cluster.environment);
+  const { ending, job } = await follow(connection, name, screen, signal);
+  if (ending.kind === "failed") throw new Error(`${name}: ${ending.reason}: ${ending.message}`);
+  const adapter = await promotedAdapter(connection, job);
+  const claims = new Map(Object.entries(claimsIn(state)));
+  const outcome = outcomeOf(adapter, placesOf(adapter, claims));
+  write(`\n${outcome === undefined ? adapter.metadata.name : outcomeLines(outcome).join("\n")}\n`);
+  const talk = await beforeAndAfter(
+    demo.testFile,
+    () => speakerOfAdapter(adapter, claims, { ...speakerOptions, withoutAdapter: true }),
+    () => speakerOfAdapter(adapter, claims, speakerOptions),
+    signal,
+  );
+  write(`\n${talk.join("\n")}\n`);
+  write(`\n${nextSteps(stand, name, adapter.metadata.name).join("\n")}\n`);
 }
 
 /** The directories of this machine for the two claims of the quickstart. */

@@ -47,9 +47,6 @@ export class Interrupted extends Error {}
 /** Options of several commands, with the same help everywhere. */
 export const commonOptions = {
   output: { value: "FORMAT", short: "o", help: "text (default) or json: the result on standard output" },
-  kubeconfig: { value: "FILE", help: "the cluster; default: $KUBECONFIG, else ~/.kube/config" },
-  context: { value: "NAME", help: "the kubeconfig's context; default: its current one" },
-  namespace: { value: "NAME", short: "n", help: "default: that of the kubeconfig's context" },
   claim: {
     value: "NAME=DIR",
     repeated: true,
@@ -59,4 +56,14 @@ export const commonOptions = {
   help: { short: "h", help: "this text" },
 } as const;
 
+/** Options of the commands that connect to a cluster. */
+export const clusterOptions = {
+  kubeconfig: { value: "FILE", help: "the cluster; default: $KUBECONFIG, else ~/.kube/config" },
+  context: { value: "NAME", help: "the kubeconfig's context; default: its current one" },
+  namespace: { value: "NAME", short: "n", help: "default: that of the kubeconfig's context" },
+} as const;
+
 export const outputFormats = ["text", "json"] as const;
+
+/** A result for `--output json`. */
+export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

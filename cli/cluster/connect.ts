@@ -19,12 +19,12 @@ export const persistentVolumeClaims: Resource<PersistentVolumeClaim> = core(
 );
 export const persistentVolumes: Resource<PersistentVolume> = core("persistentvolumes", "PersistentVolume");
 
-export interface Connection {
+/** `await using` closes it at the end of the block. */
+export interface Connection extends AsyncDisposable {
   readonly client: Client;
   readonly namespace: string;
   /** The API server's URL. */
   readonly server: string;
-  close(): Promise<void>;
 }
 
 /** By the common options of a command. */
@@ -73,6 +73,6 @@ export function connect(
     client: new Client(transport),
     namespace: namespace ?? context?.namespace ?? "default",
     server,
-    close: () => transport.close(),
+    [Symbol.asyncDispose]: () => transport.close(),
   };
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { adapters } from "../../operator/api/kinds.ts";
 import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { type Command, clusterOptions, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { claimDirectories } from "../cluster/claimDirectories.ts";
 import { connectBy } from "../cluster/connect.ts";
@@ -25,9 +25,7 @@ const usage = {
   options: {
     base: { value: "DIR", help: "the model that DIR's adapter is for" },
     adapter: { value: "NAME", help: "an Adapter of a cluster instead of DIR" },
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     claim: commonOptions.claim,
     prompt: { value: "TEXT", help: "one question, one answer; - reads the question from standard input" },
     "max-tokens": { value: "N", help: "longest answer (default 256)" },
@@ -84,18 +82,14 @@ function talkOf({ signal }: Session): Talk {
 async function openSpeaker(args: Arguments, options: SpeakerOptions): Promise<OpenSpeaker> {
   const [directory] = args.positionals;
   if (directory !== undefined) return await speakerOfDirectory(directory, optionOf(args, "base"), options);
-  const connection = connectBy(args);
-  try {
-    const { client, namespace } = connection;
-    const name = optionOf(args, "adapter") ?? "";
-    const adapter = await client.get(adapters, { namespace, name });
-    if (adapter === undefined) throw new UsageError(`there is no Adapter ${name} in namespace ${namespace}`);
-    const uris = [adapter.spec.artifactRoot, adapter.spec.source.uri];
-    const claims = await claimDirectories(connection, uris, readClaims(args.values.get("claim") ?? []));
-    return await speakerOfAdapter(adapter, claims, options);
-  } finally {
-    await connection.close();
-  }
+  await using connection = connectBy(args);
+  const { client, namespace } = connection;
+  const name = optionOf(args, "adapter") ?? "";
+  const adapter = await client.get(adapters, { namespace, name });
+  if (adapter === undefined) throw new UsageError(`there is no Adapter ${name} in namespace ${namespace}`);
+  const uris = [adapter.spec.artifactRoot, adapter.spec.source.uri];
+  const claims = await claimDirectories(connection, uris, readClaims(args.values.get("claim") ?? []));
+  return await speakerOfAdapter(adapter, claims, options);
 }
 
 function temperatureOf(given: string | undefined): number {

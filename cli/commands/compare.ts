@@ -2,7 +2,14 @@
 
 import { writeFileSync } from "node:fs";
 import { type Arguments, choiceOf, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import {
+  type Command,
+  clusterOptions,
+  commonOptions,
+  jsonText,
+  outputFormats,
+  type Session,
+} from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { connectBy } from "../cluster/connect.ts";
 import { trainingOf } from "../cluster/training.ts";
@@ -22,9 +29,7 @@ const usage = {
   ],
   options: {
     svg: { value: "FILE", help: "also write the curves as a picture" },
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -36,21 +41,17 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const svg = optionOf(args, "svg");
   if (new Set(args.positionals).size < args.positionals.length) throw new UsageError("each NAME once");
-  const connection = connectBy(args);
-  try {
-    const trainings = [];
-    for (const name of args.positionals) trainings.push(await trainingOf(connection, name, session.signal));
-    const series = seriesOf(trainings, ["Loss", "ValidationLoss"]);
-    if (svg !== undefined) writeFileSync(svg, plotSvg(`Loss of ${args.positionals.join(", ")}`, series));
-    if (format === "json") {
-      session.write(`${JSON.stringify({ trainings, differences: differences(trainings) }, null, 2)}\n`);
-      return exitCode.done;
-    }
-    const columns = Math.min(110, process.stdout.columns || 80);
-    const plot = series.length === 0 ? [] : ["", ...plotLines(series, columns)];
-    session.write(`${[...comparisonLines(trainings), ...plot].join("\n")}\n`);
+  await using connection = connectBy(args);
+  const trainings = [];
+  for (const name of args.positionals) trainings.push(await trainingOf(connection, name, session.signal));
+  const series = seriesOf(trainings, ["Loss", "ValidationLoss"]);
+  if (svg !== undefined) writeFileSync(svg, plotSvg(`Loss of ${args.positionals.join(", ")}`, series));
+  if (format === "json") {
+    session.write(jsonText({ trainings, differences: differences(trainings) }));
     return exitCode.done;
-  } finally {
-    await connection.close();
   }
+  const columns = Math.min(110, process.stdout.columns || 80);
+  const plot = series.length === 0 ? [] : ["", ...plotLines(series, columns)];
+  session.write(`${[...comparisonLines(trainings), ...plot].join("\n")}\n`);
+  return exitCode.done;
 }

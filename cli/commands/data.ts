@@ -3,7 +3,7 @@
  * between splits, and examples with their learnt part marked. It reads the data by the same code as `prepare`.
  */
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { type Command, commonOptions, jsonText, outputFormats, type Session } from "../../terminal/command.ts";
 import { builtInTemplates, type ChatTemplateChoice } from "../../trainer/contract/chatTemplate.ts";
 import { type DataFile, type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
 import { type ObjectiveType, objectiveTypes } from "../../trainer/contract/objective.ts";
@@ -85,7 +85,7 @@ async function report(args: Arguments, session: Session): Promise<number> {
   const samples =
     count === 0 ? [] : await readSamples(stores, { settings, files }, await codecOf(texts), count, session.signal);
   session.screen.clear();
-  session.write(format === "json" ? `${JSON.stringify({ ...found, samples }, null, 2)}\n` : textOf(found, samples));
+  session.write(format === "json" ? jsonText({ ...found, samples }) : textOf(found, samples));
   return 0;
 }
 

@@ -2,7 +2,14 @@
 
 import { fineTuneRuns } from "../../operator/api/kinds.ts";
 import { type Arguments, choiceOf, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import {
+  type Command,
+  clusterOptions,
+  commonOptions,
+  jsonText,
+  outputFormats,
+  type Session,
+} from "../../terminal/command.ts";
 import { table } from "../../terminal/table.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { pathText, valueText } from "../changes.ts";
@@ -21,9 +28,7 @@ const usage = {
     "operator decides by. Writes nothing.",
   ],
   options: {
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -34,17 +39,13 @@ export const diffCommand: Command = { usage, run, onInterrupt: "stopping" };
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const manifest = loadFineTuneJob(args.positionals[0] ?? "");
-  const opened = connectBy(args);
-  try {
-    const connection = { ...opened, namespace: namespaceOf(args, manifest.metadata.namespace, opened.namespace) };
-    const job = await jobNamed(connection, manifest.metadata.name);
-    const [adapters, runs] = [await adaptersOf(connection, job), await listAll(connection, fineTuneRuns)];
-    const edit = editOf(job, manifest.spec, { adapters, runs });
-    session.write(format === "json" ? `${JSON.stringify(edit, null, 2)}\n` : `${editLines(edit).join("\n")}\n`);
-    return exitCode.done;
-  } finally {
-    await opened.close();
-  }
+  await using opened = connectBy(args);
+  const connection = { ...opened, namespace: namespaceOf(args, manifest.metadata.namespace, opened.namespace) };
+  const job = await jobNamed(connection, manifest.metadata.name);
+  const [adapters, runs] = [await adaptersOf(connection, job), await listAll(connection, fineTuneRuns)];
+  const edit = editOf(job, manifest.spec, { adapters, runs });
+  session.write(format === "json" ? jsonText(edit) : `${editLines(edit).join("\n")}\n`);
+  return exitCode.done;
 }
 
 /** That of the manifest, as kubectl apply takes it. */

@@ -6,7 +6,7 @@ import { realpathSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { type Command, commonOptions, jsonText, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatFigure } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
 import {
@@ -87,7 +87,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const { figures, reused } = await watched(entry.name, session, (context) =>
     runExport(placed, { ...context, stores, threads }),
   );
-  if (format === "json") session.write(`${JSON.stringify({ ...figures, place, reused }, null, 2)}\n`);
+  if (format === "json") session.write(jsonText({ ...figures, place, reused }));
   else session.write(`${resultLines(figures, place, reused).join("\n")}\n`);
   return 0;
 }

@@ -4,7 +4,14 @@
  */
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../../operator/api/kinds.ts";
 import { type Arguments, choiceOf, integerOf, refuseWithout } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import {
+  type Command,
+  clusterOptions,
+  commonOptions,
+  jsonText,
+  outputFormats,
+  type Session,
+} from "../../terminal/command.ts";
 import { formatBytes } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
 import { classified } from "../../trainer/stages/classify.ts";
@@ -28,9 +35,7 @@ const usage = {
     delete: { help: "remove the files; without this they are only listed" },
     days: { value: "N", help: "only files older than N days; default: 7" },
     cluster: { help: "ask the cluster which runs and inputs its objects name" },
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     claim: commonOptions.claim,
     output: commonOptions.output,
     help: commonOptions.help,
@@ -62,9 +67,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   }
   const bytes = garbage.reduce((sum, one) => sum + one.bytes, 0);
   if (format === "json") {
-    session.write(
-      `${JSON.stringify({ garbage, files, bytes, removed: removed.length, ...(unknownRun && { unknownRun }) }, null, 2)}\n`,
-    );
+    session.write(jsonText({ garbage, files, bytes, removed: removed.length, ...(unknownRun && { unknownRun }) }));
     return 0;
   }
   if (unknownRun) session.screen.print(`run ${unknownRun} does not list its inputs: no object is treated as garbage`);
@@ -88,12 +91,8 @@ function lines(garbage: readonly Garbage[], bytes: number, deleted: boolean): st
 }
 
 async function liveOf(args: Arguments): Promise<Live> {
-  const connection = connectBy(args);
-  try {
-    return await namedIn(connection);
-  } finally {
-    await connection.close();
-  }
+  await using connection = connectBy(args);
+  return await namedIn(connection);
 }
 
 async function namedIn({ client, namespace }: Connection): Promise<Live> {

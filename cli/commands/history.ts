@@ -3,7 +3,14 @@
 import type { Adapter, FineTuneJob, FineTuneRun } from "../../operator/api/kinds.ts";
 import { annotations } from "../../operator/api/names.ts";
 import { type Arguments, choiceOf } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import {
+  type Command,
+  clusterOptions,
+  commonOptions,
+  jsonText,
+  outputFormats,
+  type Session,
+} from "../../terminal/command.ts";
 import { table } from "../../terminal/table.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { connectBy } from "../cluster/connect.ts";
@@ -14,9 +21,7 @@ const usage = {
   positionals: ["JOB"],
   summary: "Lists the revisions of a FineTuneJob, which of them is promoted, and runs without an Adapter.",
   options: {
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -26,17 +31,13 @@ export const historyCommand: Command = { usage, run, onInterrupt: "stopping" };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
-  const connection = connectBy(args);
-  try {
-    const job = await jobNamed(connection, args.positionals[0] ?? "");
-    const rows = historyOf(job, await adaptersOf(connection, job), await runsOf(connection, job));
-    if (format === "json") session.write(`${JSON.stringify(rows, null, 2)}\n`);
-    else if (rows.length === 0) session.write(`${job.metadata.name} has neither Adapters nor runs yet\n`);
-    else session.write(`${table(cellsOf(rows)).join("\n")}\n`);
-    return exitCode.done;
-  } finally {
-    await connection.close();
-  }
+  await using connection = connectBy(args);
+  const job = await jobNamed(connection, args.positionals[0] ?? "");
+  const rows = historyOf(job, await adaptersOf(connection, job), await runsOf(connection, job));
+  if (format === "json") session.write(jsonText(rows));
+  else if (rows.length === 0) session.write(`${job.metadata.name} has neither Adapters nor runs yet\n`);
+  else session.write(`${table(cellsOf(rows)).join("\n")}\n`);
+  return exitCode.done;
 }
 
 export interface Row {

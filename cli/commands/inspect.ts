@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { type Command, commonOptions, jsonText, outputFormats, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { adviceOf } from "../../trainer/inspection/advice.ts";
 import { inspectAdapter, largestRank } from "../../trainer/inspection/inspect.ts";
@@ -64,7 +64,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const advice = adviceOf(sites, largestRank(adapter));
   const found = { method: method.describe(), sites, advice };
   if (svg !== undefined) writeFileSync(svg, inspectionSvg(found));
-  session.write(format === "json" ? `${JSON.stringify(found, null, 2)}\n` : `${inspectionLines(found).join("\n")}\n`);
+  session.write(format === "json" ? jsonText(found) : `${inspectionLines(found).join("\n")}\n`);
   return exitCode.done;
 }
 

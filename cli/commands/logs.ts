@@ -4,7 +4,7 @@ import { labels, managedBy } from "../../operator/api/names.ts";
 import { containerName } from "../../operator/jobs/render.ts";
 import { pods } from "../../operator/jobs/resources.ts";
 import { type Arguments, choiceOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, type Session } from "../../terminal/command.ts";
+import { type Command, clusterOptions, commonOptions, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { connectBy } from "../cluster/connect.ts";
 import { jobNamed, listAll } from "../cluster/job.ts";
@@ -20,9 +20,7 @@ const usage = {
   options: {
     stage: { value: "STAGE", help: `of this stage: ${stages.join(", ")}` },
     follow: { short: "f", help: "until the pod ends" },
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     help: commonOptions.help,
   },
 } as const;
@@ -34,26 +32,22 @@ const silenceMs = 3_600_000;
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const stage = choiceOf(args, "stage", ["", ...stages], "");
-  const connection = connectBy(args);
-  try {
-    const { client, namespace } = connection;
-    const [name = ""] = args.positionals;
-    const job = await jobNamed(connection, name);
-    const selector = [`${labels.managedBy}=${managedBy}`, ...(stage === "" ? [] : [`${labels.stage}=${stage}`])];
-    const pod = newestPod((await listAll(connection, pods, selector.join(","))).filter(isPodOf(job)));
-    if (pod === undefined) throw new UsageError(`${name} has no pod${stage === "" ? "" : ` of stage ${stage}`} now`);
-    session.screen.print(`pod ${pod.metadata.name}`);
-    const options = {
-      container: containerName,
-      follow: args.switches.has("follow"),
-      silenceMs,
-      signal: session.signal,
-    };
-    for await (const line of client.logLines({ namespace, name: pod.metadata.name }, options)) {
-      session.write(`${line}\n`);
-    }
-    return exitCode.done;
-  } finally {
-    await connection.close();
+  await using connection = connectBy(args);
+  const { client, namespace } = connection;
+  const [name = ""] = args.positionals;
+  const job = await jobNamed(connection, name);
+  const selector = [`${labels.managedBy}=${managedBy}`, ...(stage === "" ? [] : [`${labels.stage}=${stage}`])];
+  const pod = newestPod((await listAll(connection, pods, selector.join(","))).filter(isPodOf(job)));
+  if (pod === undefined) throw new UsageError(`${name} has no pod${stage === "" ? "" : ` of stage ${stage}`} now`);
+  session.screen.print(`pod ${pod.metadata.name}`);
+  const options = {
+    container: containerName,
+    follow: args.switches.has("follow"),
+    silenceMs,
+    signal: session.signal,
+  };
+  for await (const line of client.logLines({ namespace, name: pod.metadata.name }, options)) {
+    session.write(`${line}\n`);
   }
+  return exitCode.done;
 }

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { quantityBytes } from "../../operator/api/quantity.ts";
 import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { type Command, commonOptions, jsonText, outputFormats, type Session } from "../../terminal/command.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { inputNotes } from "../../trainer/contract/inputNotes.ts";
@@ -85,7 +85,13 @@ async function run(args: Arguments, session: Session): Promise<number> {
     const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
     if (format === "json")
       session.write(
-        `${JSON.stringify({ ...made, availableBytes: machine.availableBytes, ...targetFacts(machine.target), frontier, samples }, null, 2)}\n`,
+        jsonText({
+          ...made,
+          availableBytes: machine.availableBytes,
+          ...targetFacts(machine.target),
+          frontier,
+          samples,
+        }),
       );
     else session.write(`${[...planLines(made, input, frontier), ...sampleLines(samples)].join("\n")}\n`);
     return made.fits ? exitCode.done : exitCode.invalid;

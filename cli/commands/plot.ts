@@ -3,7 +3,14 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type Arguments, choiceOf, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import {
+  type Command,
+  clusterOptions,
+  commonOptions,
+  jsonText,
+  outputFormats,
+  type Session,
+} from "../../terminal/command.ts";
 import { type CurveName, curveNames, pointsOf } from "../../trainer/contract/curves.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { parseProgress } from "../../trainer/contract/progress.ts";
@@ -29,9 +36,7 @@ const usage = {
       help: `${curveNames.join(", ")}; repeatable; default: Loss and ValidationLoss`,
     },
     svg: { value: "FILE", help: "write a picture instead of text" },
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -44,7 +49,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const wanted = wantedCurves(args.values.get("curve"));
   const trainings = await curvesOfAll(args, session);
   if (format === "json") {
-    session.write(`${JSON.stringify(trainings, null, 2)}\n`);
+    session.write(jsonText(trainings));
     return exitCode.done;
   }
   const series = seriesOf(trainings, wanted);
@@ -92,17 +97,13 @@ function noCurves(trainings: readonly Plotted[], wanted: readonly CurveName[]): 
 async function curvesOfAll(args: Arguments, { signal }: Session): Promise<Plotted[]> {
   const local = args.positionals.map((name) => ({ name, file: metricsFile(name) }));
   const isRemote = local.some(({ file }) => file === undefined);
-  const connection = isRemote ? connectBy(args) : undefined;
-  try {
-    const plotted: Plotted[] = [];
-    for (const { name, file } of local) {
-      if (file !== undefined) plotted.push({ name, curves: readFile(file) });
-      else if (connection) plotted.push({ name, curves: (await trainingOf(connection, name, signal)).curves });
-    }
-    return plotted;
-  } finally {
-    await connection?.close();
+  await using connection = isRemote ? connectBy(args) : undefined;
+  const plotted: Plotted[] = [];
+  for (const { name, file } of local) {
+    if (file !== undefined) plotted.push({ name, curves: readFile(file) });
+    else if (connection) plotted.push({ name, curves: (await trainingOf(connection, name, signal)).curves });
   }
+  return plotted;
 }
 
 /** The file of curves that `name` is or contains; undefined if it is a name in the cluster. */

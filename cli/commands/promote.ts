@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { type Adapter, type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
 import { annotations } from "../../operator/api/names.ts";
 import { type Arguments, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, type Session } from "../../terminal/command.ts";
+import { type Command, clusterOptions, commonOptions, type Session } from "../../terminal/command.ts";
 import { didYouMean } from "../../terminal/nearest.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { type Connection, connectBy } from "../cluster/connect.ts";
@@ -16,9 +16,7 @@ import { gitOwner } from "../gitOwner.ts";
 
 const options = {
   "print-yaml": { help: "print the change as YAML and write nothing" },
-  kubeconfig: commonOptions.kubeconfig,
-  context: commonOptions.context,
-  namespace: commonOptions.namespace,
+  ...clusterOptions,
   help: commonOptions.help,
 } as const;
 
@@ -105,23 +103,19 @@ async function choose(
   name: string,
   chooseOf: (job: FineTuneJob, adapters: readonly Adapter[]) => string | null,
 ): Promise<number> {
-  const connection = connectBy(args);
-  try {
-    const job = await jobNamed(connection, name);
-    const chosen = chooseOf(job, await adaptersOf(connection, job));
-    const owner = await ownerOf(connection, job);
-    if (owner !== undefined || args.switches.has("print-yaml")) {
-      if (owner !== undefined) session.screen.print(gitAdvice(job, owner, chosen));
-      session.write(yamlOf(job, chosen));
-      return exitCode.done;
-    }
-    const { client, namespace } = connection;
-    await client.mergePatch(fineTuneJobs, { namespace, name }, { spec: { promotion: promotionPatch(job, chosen) } });
-    session.write(`${name}: ${chosen === null ? "its settings and policy decide again" : `promotes ${chosen}`}\n`);
+  await using connection = connectBy(args);
+  const job = await jobNamed(connection, name);
+  const chosen = chooseOf(job, await adaptersOf(connection, job));
+  const owner = await ownerOf(connection, job);
+  if (owner !== undefined || args.switches.has("print-yaml")) {
+    if (owner !== undefined) session.screen.print(gitAdvice(job, owner, chosen));
+    session.write(yamlOf(job, chosen));
     return exitCode.done;
-  } finally {
-    await connection.close();
   }
+  const { client, namespace } = connection;
+  await client.mergePatch(fineTuneJobs, { namespace, name }, { spec: { promotion: promotionPatch(job, chosen) } });
+  session.write(`${name}: ${chosen === null ? "its settings and policy decide again" : `promotes ${chosen}`}\n`);
+  return exitCode.done;
 }
 
 /** Null removes a member. */

@@ -3,7 +3,7 @@
 import { adapters, fineTuneJobs, fineTuneRuns } from "../../operator/api/kinds.ts";
 import { annotations } from "../../operator/api/names.ts";
 import { type Arguments, UsageError } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, type Session } from "../../terminal/command.ts";
+import { type Command, clusterOptions, commonOptions, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { type Connection, connectBy } from "../cluster/connect.ts";
 import { jobNamed } from "../cluster/job.ts";
@@ -17,9 +17,7 @@ const usage = {
     "A training resumes from its last checkpoint: its failed FineTuneRun is deleted, and the operator makes it anew.",
   ],
   options: {
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     help: commonOptions.help,
   },
 } as const;
@@ -27,21 +25,17 @@ const usage = {
 export const retryCommand: Command = { usage, run, onInterrupt: "stopping" };
 
 async function run(args: Arguments, session: Session): Promise<number> {
-  const connection = connectBy(args);
-  try {
-    const [name = ""] = args.positionals;
-    const { client, namespace } = connection;
-    const job = await jobNamed(connection, name);
-    const runName = job.status?.currentRunRef?.name;
-    const current = runName === undefined ? undefined : await client.get(fineTuneRuns, { namespace, name: runName });
-    const retry = retryOf(job, current);
-    if (retry.kind === "none") throw new UsageError(`${name}: ${retry.why}`);
-    await carryOut(connection, name, retry);
-    session.write(`${name}: ${wordsOf(retry)}\n`);
-    return exitCode.done;
-  } finally {
-    await connection.close();
-  }
+  await using connection = connectBy(args);
+  const [name = ""] = args.positionals;
+  const { client, namespace } = connection;
+  const job = await jobNamed(connection, name);
+  const runName = job.status?.currentRunRef?.name;
+  const current = runName === undefined ? undefined : await client.get(fineTuneRuns, { namespace, name: runName });
+  const retry = retryOf(job, current);
+  if (retry.kind === "none") throw new UsageError(`${name}: ${retry.why}`);
+  await carryOut(connection, name, retry);
+  session.write(`${name}: ${wordsOf(retry)}\n`);
+  return exitCode.done;
 }
 
 async function carryOut({ client, namespace }: Connection, job: string, retry: Retry): Promise<void> {

@@ -5,7 +5,7 @@
 
 import { gpuOf } from "../../operator/jobs/placement.ts";
 import { type Arguments, choiceOf, integerOf, optionOf } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { type Command, commonOptions, jsonText, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatDuration } from "../../terminal/format.ts";
 import { styled } from "../../terminal/screen.ts";
 import { counted } from "../../trainer/contract/counted.ts";
@@ -61,7 +61,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), optionOf(args, "output-dir"));
   await ensureNative(session.screen);
   const result = await runJob(job, places, threads, session);
-  if (format === "json") session.write(`${JSON.stringify(resultJson(result, places), null, 2)}\n`);
+  if (format === "json") session.write(jsonText(resultJson(result, places)));
   else session.write(`\n${outcomeLines(outcomeOf(job, result, places)).join("\n")}\n`);
   return 0;
 }

@@ -4,7 +4,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findCondition } from "../../operator/api/conditions.ts";
 import { type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
 import { type Arguments, choiceOf } from "../../terminal/arguments.ts";
-import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../../terminal/command.ts";
+import {
+  type Command,
+  clusterOptions,
+  commonOptions,
+  Interrupted,
+  jsonText,
+  outputFormats,
+  type Session,
+} from "../../terminal/command.ts";
 import { textBlock } from "../../terminal/screen.ts";
 import { table } from "../../terminal/table.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
@@ -23,9 +31,7 @@ const usage = {
     "Without NAME it lists all jobs of the namespace until Ctrl-C; without a terminal, once.",
   ],
   options: {
-    kubeconfig: commonOptions.kubeconfig,
-    context: commonOptions.context,
-    namespace: commonOptions.namespace,
+    ...clusterOptions,
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -39,14 +45,10 @@ const listEveryMs = 2000;
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
-  const connection = connectBy(args);
-  try {
-    const [name] = args.positionals;
-    if (name === undefined) return await watchAll(connection, format, session);
-    return await watchOne(connection, name, format, session);
-  } finally {
-    await connection.close();
-  }
+  await using connection = connectBy(args);
+  const [name] = args.positionals;
+  if (name === undefined) return await watchAll(connection, format, session);
+  return await watchOne(connection, name, format, session);
 }
 
 async function watchOne(
@@ -72,7 +74,7 @@ async function watchOne(
   ];
   const outcome = outcomeOf(adapter, places);
   if (format === "json") {
-    session.write(`${JSON.stringify({ name, ...ending, adapter }, null, 2)}\n`);
+    session.write(jsonText({ name, ...ending, adapter }));
     return exitCode.done;
   }
   if (ending.note !== undefined) session.write(`${ending.note}\nThe promoted Adapter ${adapter.metadata.name}:\n`);
@@ -88,7 +90,7 @@ async function watchAll(
   for (;;) {
     const { items } = await client.list(fineTuneJobs, { namespace });
     if (format === "json") {
-      write(`${JSON.stringify(items, null, 2)}\n`);
+      write(jsonText(items));
       return exitCode.done;
     }
     const lines = items.length === 0 ? [`no FineTuneJobs in namespace ${namespace}`] : table(rowsOf(items));
