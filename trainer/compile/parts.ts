@@ -6,12 +6,13 @@ import type { SiteRecord, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import type { BoundMethod } from "../methods/method.ts";
-import { type Mode, ModelBuilder } from "../models/builder.ts";
+import { ModelBuilder } from "../models/builder.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { gemma2, gemma3 } from "../models/gemma.ts";
 import { granite } from "../models/granite.ts";
 import { llama, ministral3, qwen2, qwen3 } from "../models/llama.ts";
 import { gptOss, mixtral, qwen3Moe } from "../models/mixture.ts";
+import type { Mode } from "../models/mode.ts";
 import { olmo2 } from "../models/olmo2.ts";
 import { phi3 } from "../models/phi3.ts";
 

@@ -9,7 +9,7 @@ import { Graph } from "../graph/graph.ts";
 import type { SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { noMethod } from "../methods/method.ts";
-import type { Mode } from "../models/builder.ts";
+import type { Mode } from "../models/mode.ts";
 import { castTo } from "../ops/cast/op.ts";
 import { gatherRows } from "../ops/gatherRows/op.ts";
 import { ktoLoss } from "../ops/ktoLoss/op.ts";

@@ -1,7 +1,8 @@
 /**
  * The vocabulary of model files: layers by the checkpoint's names, on symbolic tensors. One model file gives the training
  * step, the evaluation and the generation; the builder handles their differences (attention over segments or over the
- * cache, the head) by its mode.
+ * cache, the head) by its mode. The file is long because it has every layer of every family; attention and mixtures of experts
+ * have files of their own.
  */
 import { givenNames, placeOf, placesOf, widthOfGiven } from "../contract/givenAdapters.ts";
 import type { ModelConfig } from "../contract/model.ts";
@@ -10,7 +11,6 @@ import {
   type BaseEmbedding,
   type BaseLinear,
   type GivenUpdates,
-  type KeyValuePrefix,
   type LowRank,
   type Site,
   type SiteRecord,
@@ -22,10 +22,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { roundedTo, sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import { add } from "../ops/add/op.ts";
-import { attention } from "../ops/attention/op.ts";
-import { attentionCached } from "../ops/attentionCached/op.ts";
 import { activations } from "../ops/attributes.ts";
-import { cacheAppend } from "../ops/cacheAppend/op.ts";
 import { cast, castTo } from "../ops/cast/op.ts";
 import { clampedGlu } from "../ops/clampedGlu/op.ts";
 import { dropout } from "../ops/dropout/op.ts";
@@ -34,23 +31,16 @@ import { glu } from "../ops/glu/op.ts";
 import { linear } from "../ops/linear/op.ts";
 import { multiply } from "../ops/multiply/op.ts";
 import { noise } from "../ops/noise/op.ts";
-import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { replaceRows } from "../ops/replaceRows/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
-import { rope } from "../ops/rope/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
 import { sliceColumns } from "../ops/sliceColumns/op.ts";
+import { Attentions, type RopeOptions } from "./attentions.ts";
 import { type ExpertLayers, type MixtureNames, Mixtures } from "./mixtures.ts";
-import { ropeTable } from "./rope.ts";
+import type { Mode } from "./mode.ts";
 
 /** Beyond the tensors of dropout, which are numbered from 0. */
 const noiseId = -1;
-
-export type Mode =
-  | { kind: "train" | "evaluate"; tokens: number }
-  | { kind: "generate"; tokens: number; slots: number; capacity: number }
-  /** The embeddings of a prompt instead of tokens; `cached` receives the keys and values of each layer. */
-  | { kind: "prompt"; tokens: number; embeddings: Tensor; cached: KeyValuePrefix[] };
 
 export interface BuilderParts {
   readonly config: ModelConfig;
@@ -94,14 +84,13 @@ export class ModelBuilder {
   readonly inputs = new Map<number, Map<Tensor, string[]>>();
   #block: number | undefined;
   readonly mixtures: Mixtures;
+  readonly #attentions: Attentions;
   readonly #variables: Variables;
   readonly #method: SiteRewriter;
   readonly #noiseAlpha: number;
   readonly #dropped = new Map<Tensor, Tensor>();
   #hasPrompt = false;
   readonly #context: Tensor | undefined;
-  /** Before the names of caches: each pass has its own. */
-  readonly #pass: string;
 
   constructor({ config, graph, variables, method, mode, noiseAlpha, balances, states }: BuilderParts) {
     this.config = config;
@@ -115,7 +104,13 @@ export class ModelBuilder {
       weight: (name, shape, kind) => this.weight(name, shape, kind),
       site: (name, trained) => this.#site(name, trained),
     });
-    this.#pass = method.context && !states ? "first." : "";
+    this.#attentions = new Attentions({
+      ...{ config, graph, variables, method, mode },
+      pass: method.context && !states ? "first." : "",
+      weight: (name, shape, kind) => this.weight(name, shape, kind),
+      site: (name) => this.#site(name, []),
+      hasPrompt: () => this.#hasPrompt,
+    });
     this.#context = states && this.#contextOf(states);
   }
 
@@ -389,77 +384,16 @@ export class ModelBuilder {
    * Rotates each head by the token's position, unless the layer has no rotary embedding. x [T, heads·D]
    * `local`: sliding layers have angles of their own · `query`: x has angles of its own.
    */
-  rope(x: Tensor, heads: number, layer: number, { local = false, query = false } = {}): Tensor {
-    const { headDim, rotaryWidth: rotary, noRopeLayers } = this.config;
-    if (noRopeLayers?.includes(layer)) return x;
-    const everywhere = query ? this.#angles("queryCos", "querySin") : this.#angles("cos", "sin");
-    // As with windows, both are inputs whatever the list of sliding layers.
-    const sliding = local ? this.#angles("localCos", "localSin") : everywhere;
-    const angles = this.#slides(layer) ? sliding : everywhere;
-    return rope.node(this.graph, { x, ...angles }, { heads, headDim, sign: 1, rotary }).y;
+  rope(x: Tensor, heads: number, layer: number, options: RopeOptions = {}): Tensor {
+    return this.#attentions.rope(x, heads, layer, options);
   }
 
-  /** The angles of the tokens' positions; those of a prompt are known. */
-  #angles(cos: string, sin: string): { cos: Tensor; sin: Tensor } {
-    const { graph, mode } = this;
-    const shape = [mode.tokens, this.config.headDim / 2];
-    if (mode.kind !== "prompt") return { cos: graph.input(cos, "F32", shape), sin: graph.input(sin, "F32", shape) };
-    const { others, ...usual } = ropeTable(this.config, mode.tokens);
-    // The facts of a plan lack the other tables, and their values do not matter there.
-    const values = { cos: others.get(cos) ?? usual.cos, sin: others.get(sin) ?? usual.sin };
-    return { cos: graph.constant(cos, "F32", shape, values.cos), sin: graph.constant(sin, "F32", shape, values.sin) };
-  }
-
-  /** Keys and values before every segment: the method's own, or those of its prompt. */
-  #prefix(name: string, layer: number, width: number): KeyValuePrefix | undefined {
-    const site = this.#site(name, []);
-    const own = this.#method.prefix({ ...site, width });
-    if (own || !this.#hasPrompt) return own;
-    const shape = [this.#method.positionOffset, width];
-    return {
-      keys: site.derived("prompt.keys", shape, "activation", (at) => at.prompt(layer).keys),
-      values: site.derived("prompt.values", shape, "activation", (at) => at.prompt(layer).values),
-    };
-  }
-
-  /** Whether a layer's tokens see the last ones alone. */
-  #slides(layer: number): boolean {
-    const { slidingWindow, slidingLayers } = this.config;
-    return slidingWindow !== undefined && (slidingLayers?.includes(layer) ?? true);
-  }
-
-  /** `name`: of the layer's attention, which may have a sink for each head. Causal inside a segment or its window, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
-  attention(name: string, layer: number, q: Tensor, k: Tensor, v: Tensor, { sinks: hasSinks = false } = {}): Tensor {
-    const { heads, kvHeads, headDim, slidingWindow, attentionScale, attentionSoftcap: softcap } = this.config;
-    const attributes = { heads, kvHeads, headDim, scale: attentionScale ?? 1 / Math.sqrt(headDim), softcap };
-    const { mode, graph } = this;
-    const width = kvHeads * headDim;
-    const sinks = hasSinks ? this.weight(`${name}.sinks`, [heads], "dense") : undefined;
-    if (mode.kind === "prompt") {
-      mode.cached.push({ keys: k, values: v });
-      const segmentStart = graph.constant("segmentStart", "I32", [mode.tokens], new Int32Array(mode.tokens));
-      return attention.node(graph, { q, k, v, segmentStart, sinks }, attributes).o;
-    }
-    const prefix = this.#prefix(name, layer, width);
-    if (mode.kind !== "generate") {
-      const start = (input: string) => graph.input(input, "I32", [mode.tokens]);
-      const whole = start("segmentStart");
-      // Both are inputs wherever there is a window, so that plans do not depend on the list of sliding layers.
-      const window = slidingWindow === undefined ? undefined : start("windowStart");
-      const segmentStart = window && this.#slides(layer) ? window : whole;
-      if (!prefix) return attention.node(graph, { q, k, v, segmentStart, sinks }, attributes).o;
-      const operands = { q, k, v, segmentStart, prefixK: prefix.keys, prefixV: prefix.values, sinks };
-      return prefixAttention.node(graph, operands, attributes).o;
-    }
-    const slot = graph.input("slot", "I32", [mode.tokens]);
-    const position = graph.input("position", "I32", [mode.tokens]);
-    const shape = [mode.slots, mode.capacity + this.#method.positionOffset, width];
-    const cacheK = this.#variables.cache(`${this.#pass}cache.${layer}.k`, shape);
-    const cacheV = this.#variables.cache(`${this.#pass}cache.${layer}.v`, shape);
-    if (prefix) this.#variables.prefixCache(name, prefix, { keys: cacheK, values: cacheV });
-    cacheAppend.node(graph, { k, v, slot, position, cacheK, cacheV }, {});
-    const cached = { ...attributes, ...(this.#slides(layer) && { window: slidingWindow }) };
-    return attentionCached.node(graph, { q, cacheK, cacheV, slot, position, sinks }, cached).o;
+  /**
+   * Causal attention inside a segment or its window, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D]
+   * `name`: of the layer's attention, which may have a sink for each head.
+   */
+  attention(name: string, layer: number, q: Tensor, k: Tensor, v: Tensor, { sinks = false } = {}): Tensor {
+    return this.#attentions.build(name, layer, { q, k, v }, sinks);
   }
 
   /** silu(gate) · up */
