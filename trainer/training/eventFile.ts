@@ -8,7 +8,7 @@
  */
 import type { Progress } from "../contract/progress.ts";
 
-const tags: readonly (readonly [string, (line: Progress) => number | undefined])[] = [
+const scalars: readonly (readonly [tag: string, (line: Progress) => number | undefined])[] = [
   ["train/loss", ({ loss }) => loss],
   ["train/grad_norm", ({ gradNorm }) => gradNorm],
   ["train/learning_rate", ({ learningRate }) => learningRate],
@@ -30,9 +30,12 @@ export function eventFile(lines: readonly Progress[]): Buffer {
 }
 
 function stepEvent(line: Progress): Buffer {
-  const values = tags.flatMap(([tag, read]) => {
+  const values = written.flatMap(({ read, zero }) => {
     const value = read(line);
-    return value === undefined ? [] : [bytes(1, Buffer.concat([text(1, tag), float(2, value)]))];
+    if (value === undefined) return [];
+    const data = Buffer.from(zero);
+    data.writeFloatLE(value, data.length - 4);
+    return [data];
   });
   return Buffer.concat([wallTime(line), integer(2, line.done), bytes(5, Buffer.concat(values))]);
 }
@@ -62,15 +65,17 @@ function double(field: number, value: number): Buffer {
   return Buffer.concat([key(field, wire.fixed64), data]);
 }
 
-/** A member of a oneof, so zero is written too. */
-function float(field: number, value: number): Buffer {
-  const data = Buffer.alloc(4);
-  data.writeFloatLE(value);
-  return Buffer.concat([key(field, wire.fixed32), data]);
-}
-
 const bytes = (field: number, data: Buffer) => Buffer.concat([key(field, wire.bytes), varint(data.length), data]);
 const text = (field: number, words: string) => bytes(field, Buffer.from(words));
+
+/**
+ * The `Value` of each scalar at 0, encoded once, because a long run has many. It ends with the four bytes of its number, which is
+ * a member of a oneof, so that zero is written too.
+ */
+const written = scalars.map(([tag, read]) => {
+  const number = Buffer.concat([key(2, wire.fixed32), Buffer.alloc(4)]);
+  return { read, zero: bytes(1, Buffer.concat([text(1, tag), number])) };
+});
 
 /** TFRecord: the length in 8 bytes, its checksum, the data, its checksum; little-endian. */
 function record(data: Buffer): Buffer {
