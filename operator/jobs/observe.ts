@@ -103,7 +103,7 @@ export async function readProgress(client: Client, pod: Pod): Promise<Progress |
   return lastProgress(await logEnd(client, pod, { tailLines: 5, limitBytes: 16_384 }));
 }
 
-/** What the log of an ended training says last: its progress, and of this run the curves. */
+/** The end of an ended training's log: its last progress, and the curves of this run. */
 export async function readEnd(client: Client, pod: Pod, runHash: string): Promise<LogEnd> {
   // The node may keep a long line in parts, and counts each as a line.
   const log = await logEnd(client, pod, { tailLines: 20, limitBytes: 131_072 });

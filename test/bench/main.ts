@@ -35,7 +35,7 @@ const usage = {
     },
     model: {
       value: "DIR",
-      help: "with --data: model with the tokenizer and template; with --methods: base to train, (default the demo's base)",
+      help: "with --data: model with the tokenizer and template; with --methods: base to train (default the demo's base)",
     },
     memory: {
       help: "instead: compare planned and measured memory of 20 trainings; exit code 1 if a plan is wrong",

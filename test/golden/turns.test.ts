@@ -1,6 +1,6 @@
 /**
  * How each family's real template marks turns, with the family's tokenizer: the tokens that begin a conversation, that end an
- * answer and a call of a tool, and what stands before every answer.
+ * answer and a call of a tool, and the text before every answer.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ interface Turns {
   readonly answerEnd: string;
   /** Last token of an answer that calls a tool; absent: the template omits calls, so such rows are refused. */
   readonly callEnd?: string;
-  /** What the template writes before an answer. */
+  /** The text that the template writes before an answer. */
   readonly opening?: string;
 }
 
@@ -93,7 +93,7 @@ test("every kept family is in this table", () => {
 });
 
 for (const [family, { first, eos, answerEnd, callEnd, opening }] of Object.entries(families)) {
-  test(`turns of ${family}: begin, ends and what stands before an answer`, async () => {
+  test(`turns of ${family} begin and end with its own tokens, and an answer follows its own opening`, async () => {
     const codec = await codecOfFamily(family);
     const { tokenizer, endIds } = codec;
     assert.equal(tokenizer.special.eosToken, eos);

@@ -8,7 +8,7 @@ import { neighbour } from "./rates.ts";
 import { type Budget, type LearningRate, smallBudget, usualBudget } from "./settings.ts";
 
 export interface Base {
-  /** Of its folder in the bench's store. */
+  /** Names its folder in the bench's store. */
   readonly name: string;
   readonly title: string;
   readonly directory: string;

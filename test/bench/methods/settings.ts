@@ -8,7 +8,7 @@ import type { TrainingSpec } from "../../../trainer/contract/settings.ts";
 type Written = TrainingSpec["method"];
 
 export interface MethodEntry {
-  /** Of the values 1 and 3 × 10^k, the one with the lowest validation loss of the demo's base at seed 1. */
+  /** The value among 1 and 3 × 10^k with the lowest validation loss of the demo's base at seed 1. */
   readonly learningRate: LearningRate;
   readonly method: Written;
   /** The base in NF4; otherwise BF16. */
