@@ -6,8 +6,8 @@ import { declarations } from "./methods/index.ts";
 import { type DataForm, formOf, type ObjectiveType, referringTypes } from "./objective.ts";
 import { celList, type Rule } from "./rules.ts";
 
-/** Fields of rows of preferences whose prompt is a conversation or an instruction. */
-const judged = [
+/** Fields of the context, in rows of preferences that have a conversation or an instruction before the answers. */
+const contextFields = [
   ...(["conversations", "messages", "role", "content", "from", "value"] as const),
   ...(["instruction", "input", "history", "system", "tools"] as const),
 ] as const;
@@ -19,8 +19,8 @@ export const formatFields = {
   Alpaca: ["instruction", "input", "output", "history", "system", "tools"],
   PromptCompletion: ["prompt", "completion", "role", "content", "tools"],
   Text: ["text"],
-  Preference: ["prompt", "chosen", "rejected", ...judged],
-  Labelled: ["prompt", "completion", "label", "output", ...judged],
+  Preference: ["prompt", "chosen", "rejected", ...contextFields],
+  Labelled: ["prompt", "completion", "label", "output", ...contextFields],
 } as const;
 
 type NamedFormat = keyof typeof formatFields;

@@ -15,7 +15,7 @@ import { frequencyDivisors } from "../models/rope.ts";
 export const refused = (why: string) => invalid(ggufRefusalReason, `gguf: ${why}`);
 
 /** The fix for a model that only llama.cpp's own converter knows. */
-export const convertInstead = "export merged, and convert that with llama.cpp's convert_hf_to_gguf.py";
+const convertInstead = "export merged, and convert that with llama.cpp's convert_hf_to_gguf.py";
 
 interface GgufFamily {
   readonly architecture: string;

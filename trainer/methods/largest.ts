@@ -3,6 +3,9 @@
  * the numbers, so two histograms find the smallest that is kept. Equal numbers are kept from the first on. Pure.
  */
 
+/** The number of elements that `density` leaves of `all`: at least one. */
+export const countOf = (density: number, all: number): number => Math.max(1, Math.round(density * all));
+
 /** Writes 1 where `values` are among the `count` largest of all and above 0, else 0, into arrays of the same lengths. */
 export function markLargest(values: readonly Float32Array[], count: number, into: readonly Float32Array[]): void {
   const isKept = chooserOf(() => values, count);
@@ -17,8 +20,8 @@ export const wordsOf = (values: Float32Array): Uint32Array =>
   new Uint32Array(values.buffer, values.byteOffset, values.length);
 
 /**
- * Decides of the bits of each number, asked in order and once, whether it is among the `count` largest of all and above 0. `parts` gives
- * all numbers, twice, and may give them in pieces that it computes, so that they need not be in memory together.
+ * Decides by the bits of a number whether it is among the `count` largest of all and above 0; it is asked about each number once,
+ * in order. `parts` gives all numbers, twice, and may compute them in pieces, so that they need not be in memory together.
  */
 export function chooserOf(parts: () => Iterable<Float32Array>, count: number): (word: number) => boolean {
   const high = histogram(parts(), (word) => word >>> 16);

@@ -165,8 +165,8 @@ const writingBytes = ({ state }: Compiled, { settings }: MemoryFacts): number =>
   );
 
 /**
- * On a CPU the process, its threads, the programs, the tokenizer if answers are generated, and uploads and the copies of an adapter that is
- * written; on a GPU the context.
+ * On a CPU the process, its threads, the programs, the tokenizer if answers are generated, uploads, and the copies of an adapter
+ * that is written; on a GPU the context.
  */
 function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   const { model, settings, target } = facts;

@@ -1,8 +1,8 @@
 /**
- * The files of a data set: a source names a file, a directory, or a pattern (patterns.ts). In a directory, the files with a data file's ending are read; hidden ones and descriptions of data sets are
- * not. The order is that of the paths, so that the same files always give the same data set.
+ * The files of a data set: a source names a file, a directory, or a pattern (patterns.ts). In a directory, the files with a data
+ * file's ending are read; hidden ones and descriptions of data sets are not. The order is that of the paths, so that the same
+ * files always give the same data set.
  */
-
 import { editDistance } from "../contract/editDistance.ts";
 import { type DataFile, type DatasetSettings, dataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
@@ -13,7 +13,7 @@ import { requireRowsByName } from "../data/rows/foreignFormats.ts";
 import { type Entry, MissingFileError, type Store } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 import { hubFiles, type Split } from "./hubDataset.ts";
-import { isPattern, type Pattern, PatternError, patternOf } from "./patterns.ts";
+import { isPattern, patternOf, patternOr } from "./patterns.ts";
 
 /** A file with its size and version. */
 export interface FoundFile extends DataFile {
@@ -147,20 +147,12 @@ async function matching(file: DataFile, stores: Stores): Promise<Found> {
   const directory = parts.slice(0, first).join("/");
   const written = parts.slice(first).join("/");
   const glob = uri.startsWith("file:") ? unescaped(written) : written;
-  const pattern = patternIn(uri, glob);
+  const pattern = patternOr(glob, (reason) => invalid("PatternInvalid", `${uri}: ${reason}`));
   const store = stores.of(directory);
   const entries = (await store.list(directory, beginningOf(glob))).filter(({ path }) => pattern.test(path));
   if (entries.length === 0) throw matchesNothing(uri, glob, directory, await store.list(directory));
   for (const { path } of entries) requireRowsByName(below(directory, path));
   return { files: located(file, directory, entries), others: [] };
-}
-
-function patternIn(uri: string, glob: string): Pattern {
-  try {
-    return patternOf(glob);
-  } catch (error) {
-    throw error instanceof PatternError ? invalid("PatternInvalid", `${uri}: ${error.message}`) : error;
-  }
 }
 
 /** The characters that every match begins with, so that a store lists no other files. */

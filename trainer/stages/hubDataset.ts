@@ -6,7 +6,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { invalid } from "../contract/failure.ts";
-import { type Pattern, PatternError, patternOf } from "./patterns.ts";
+import { patternOr } from "./patterns.ts";
 
 export type Split = "train" | "validation" | "test";
 
@@ -66,25 +66,20 @@ function splitsOf(files: readonly string[], readme: string | undefined, wanted: 
   if (chosen?.data_files === undefined) return byName(below);
   const splits = new Map<string, string[]>();
   for (const { split, path } of chosen.data_files) {
-    const patterns = path.map((one) => patternIn(`${directory}${one.replace(/^\.?\//, "")}`, wanted.uri));
+    const patterns = path.map((one) =>
+      patternOr(`${directory}${one.replace(/^\.?\//, "")}`, (reason) =>
+        invalid(
+          "DatasetCardInvalid",
+          `${wanted.uri}: a pattern in configs of its README.md ${reason}; name files instead`,
+        ),
+      ),
+    );
     splits.set(split, [
       ...(splits.get(split) ?? []),
       ...below.filter((file) => patterns.some((pattern) => pattern.test(file))),
     ]);
   }
   return splits;
-}
-
-function patternIn(glob: string, uri: string): Pattern {
-  try {
-    return patternOf(glob);
-  } catch (error) {
-    if (!(error instanceof PatternError)) throw error;
-    throw invalid(
-      "DatasetCardInvalid",
-      `${uri}: a pattern in configs of its README.md ${error.message}; name files instead`,
-    );
-  }
 }
 
 function configsOf(readme: string | undefined, uri: string): Configuration[] | undefined {

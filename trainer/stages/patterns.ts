@@ -25,6 +25,15 @@ export function patternOf(glob: string): Pattern {
   return { test: (path) => alternatives.some((parts) => matches(parts, path.split("/"))) };
 }
 
+/** The same; throws what `fail` makes of the reason. */
+export function patternOr(glob: string, fail: (reason: string) => Error): Pattern {
+  try {
+    return patternOf(glob);
+  } catch (error) {
+    throw error instanceof PatternError ? fail(error.message) : error;
+  }
+}
+
 const anyDirectories = "**";
 type Part = typeof anyDirectories | ((name: string) => boolean);
 

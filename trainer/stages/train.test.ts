@@ -62,7 +62,7 @@ test("an evaluation's answer ends at any of the model's end tokens", async (t) =
   assert.equal(figures.evaluationBefore!.exactMatch, 1);
 });
 
-test("what a template writes before every answer is learnt, but no part of the answer in metrics and in a chat", async (t) => {
+test("text that a template writes before every answer is learnt, but is no part of the answer in metrics and in a chat", async (t) => {
   const metrics: TaskMetricName[] = ["ExactMatch", "F1", "TokenAccuracy", "Pattern"];
   const evaluation = { metrics, pattern: "^(yes|no)$", maxNewTokens: 3 };
   const training = await TinyTraining.make(t, { ...task, evaluation });

@@ -282,8 +282,8 @@ class Training {
     const adapter = await writeAdapter(context.stores, storeLayout.adapter(run), result, facts, () => epoch.check());
     await this.#metrics.flush();
     const measuredPeakBytes = this.#target.peakBytes();
-    // One reading, where the process is measured: its peak may grow in between.
-    const processPeakBytes = this.#target.peakBytes === peakBytes ? measuredPeakBytes : peakBytes();
+    // One reading on a CPU, where both are the process's: its peak may grow in between.
+    const processPeakBytes = plan.spec.device === "cpu" ? measuredPeakBytes : peakBytes();
     const figures = figuresOf({
       runHash: file.runHash,
       plan,
@@ -326,7 +326,7 @@ function measuredMemory(engine: EngineMemory, processPeakBytes: number) {
   return { processPeakBytes, engine, besideEngine: Math.max(0, processPeakBytes - engineBytes) };
 }
 
-/** What executes the programs: bits are the same only for the same `machine`. */
+/** The device that executes the programs: bits are the same only for the same `machine`. */
 interface Executed {
   readonly numericsVersion: number;
   /** The kind of instructions, in short. */

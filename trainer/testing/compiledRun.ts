@@ -97,8 +97,10 @@ export class TestRun {
     const quantized = quantizedParts(compiled.spec, change);
     for (const { name, dtype, shape, binding } of compiled.weights) {
       const part = quantized.get(name);
-      if (part) this.#executor.bind(binding, { data: part });
-      if (part) continue;
+      if (part) {
+        this.#executor.bind(binding, { data: part });
+        continue;
+      }
       const values = startOf(name, shape);
       change?.({ name, shape }, values);
       const stored = dtype === "BF16" ? toBfloat16(values) : values;
@@ -130,7 +132,7 @@ export class TestRun {
     return this.#scalar("loss") ?? Number.NaN;
   }
 
-  /** What the method adds to the loss of a step; `loss` does not include it. */
+  /** The method's addition to the loss of a step; `loss` does not include it. */
   get penalty(): number {
     return this.#scalar("penalty") ?? 0;
   }

@@ -1,6 +1,6 @@
 /**
- * The curve of a run: a progress line for each step, in metrics.jsonl, in a TensorBoard event file and for listeners. A resumed run drops the lines
- * after its checkpoint, because it repeats those steps.
+ * The curve of a run: a progress line for each step, in metrics.jsonl, in a TensorBoard event file and for listeners. A resumed
+ * run drops the lines after its checkpoint, because it repeats those steps.
  */
 import { formatProgress, type Progress, parseProgress } from "../contract/progress.ts";
 import { storeLayout } from "../contract/storeLayout.ts";

@@ -21,7 +21,7 @@ export interface Codec {
   readonly template: ChatTemplate | undefined;
   /** How the template ends an answer; undefined when it writes no token after one. */
   readonly turnEnd: TurnEnd | undefined;
-  /** What the template writes before an answer; undefined when it writes no token there. */
+  /** The text that the template writes before every answer; undefined when it writes no token there. */
   readonly opening: Opening | undefined;
   /** Tokens with which the template ends an answer, and one that calls a tool, if that is another. */
   readonly templateEndIds: readonly number[];

@@ -4,6 +4,7 @@
  */
 import type { ChatTemplate } from "../template/chatTemplate.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { answer, question, renderedAnswer } from "./probe.ts";
 
 export interface Opening {
   readonly text: string;
@@ -12,14 +13,10 @@ export interface Opening {
   readonly id: number;
 }
 
-/** A word that no template changes or contains. */
-const answer = "Answer0f7e";
-const question = { role: "user", content: "Question" };
-
 /** Undefined when the template writes nothing there, or no added token. */
 export async function openingOf(template: ChatTemplate, tokenizer: Tokenizer): Promise<Opening | undefined> {
   const prompt = template.tryRender({ messages: [question] }, true);
-  const turn = template.tryRender({ messages: [question, { role: "assistant", content: answer }] }, false);
+  const turn = renderedAnswer(template);
   if (prompt === undefined || turn?.startsWith(prompt) !== true) return undefined;
   const at = turn.indexOf(answer, prompt.length);
   if (at <= prompt.length) return undefined;

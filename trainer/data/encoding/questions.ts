@@ -6,7 +6,7 @@ import { requireTemplate } from "./pieces.ts";
 export interface Question {
   /** Tokens up to the start of the answer. */
   prompt: number[];
-  /** What the template writes between the prompt and the reference, if a token ends it. */
+  /** Tokens that the template writes between the prompt and the reference, if an added token ends them. */
   opening?: number[];
   reference: string;
 }

@@ -5,6 +5,7 @@
 import type { JsonObject, Message } from "../rows/example.ts";
 import type { ChatTemplate } from "../template/chatTemplate.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { answer, question, renderedAnswer } from "./probe.ts";
 
 export interface TurnEnd {
   /** The text that the template writes after an answer. */
@@ -15,9 +16,6 @@ export interface TurnEnd {
   readonly id: number;
 }
 
-/** A word that no template changes or contains. */
-const answer = "Answer0f7e";
-const question = { role: "user", content: "Question" };
 /** A call by which templates of Mistral, too, are rendered: they require an id of nine letters and digits. */
 const calling: Message = {
   role: "assistant",
@@ -31,7 +29,7 @@ const tool: JsonObject = {
 
 /** Undefined when the template writes no token after an answer, or cannot render a plain question with its answer. */
 export function turnEndOf(template: ChatTemplate, tokenizer: Tokenizer): TurnEnd | undefined {
-  const rendered = renderedAnswer(template);
+  const rendered = renderedAnswer(template) ?? "";
   const at = rendered.lastIndexOf(answer);
   if (at < 0) return undefined;
   const text = rendered.slice(at + answer.length);
@@ -53,10 +51,6 @@ export function callEndOf(
   const ends = [...tokenizer.specialTexts].filter((text) => written.endsWith(text));
   const longest = ends.sort((a, b) => b.length - a.length)[0];
   return longest === undefined ? undefined : tokenizer.idOf(longest);
-}
-
-function renderedAnswer(template: ChatTemplate): string {
-  return template.tryRender({ messages: [question, { role: "assistant", content: answer }] }, false) ?? "";
 }
 
 /** The content that occurs first in a text; of those at the same place, the longest. */

@@ -54,13 +54,15 @@ function pairOf(fields: RowFields, columns: Columns, seen: ColumnsSeen): Pair {
     const value = given[sides.indexOf(side)];
     return areTexts ? textAnswer(fields, side) : turnsIn(value, side, columns, seen);
   };
-  if (isEmpty(fields.get("prompt"))) {
-    if (fields.has("instruction")) return withContext(fields, { messages: questionOf(fields), untrained: [] }, read);
-    refuseWithoutInstruction(fields);
+  const hasPrompt = !isEmpty(fields.get("prompt"));
+  if (!hasPrompt && fields.has("instruction"))
+    return withContext(fields, { messages: questionOf(fields), untrained: [] }, read);
+  refuseWithoutInstruction(fields);
+  if (!hasPrompt) {
     const [first] = areTexts ? [] : read("chosen").messages;
     const context = areTexts || first?.role === "assistant" ? contextOf(fields, columns, seen) : undefined;
     if (context !== undefined) return withContext(fields, context, read);
-  } else refuseWithoutInstruction(fields);
+  }
   return areTexts ? texts(fields, columns) : conversations(fields, columns, seen, read);
 }
 

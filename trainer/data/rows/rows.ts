@@ -135,13 +135,15 @@ function exampleOf(fields: RowFields, format: NamedFormat, columns: Columns, see
 
 function openAi(fields: RowFields, columns: Columns, seen: ColumnsSeen): Example {
   const { messages, untrained } = readTurns(fields.get("messages"), "messages", columns, seen);
-  return conversation(messages, { system: systemOf(fields), tools: toolsOf(fields.get("tools")), untrained });
+  return conversation(messages, {
+    system: fields.optionalText("system"),
+    tools: toolsOf(fields.get("tools")),
+    untrained,
+  });
 }
 
 function shareGpt(fields: RowFields, columns: Columns, seen: ColumnsSeen): Example {
   const { messages, untrained } = readTurns(fields.get("conversations"), "conversations", columns, seen);
   const tools = toolsOf(fields.get("tools")).map(wrappedTool);
-  return conversation(messages, { system: systemOf(fields), tools, untrained });
+  return conversation(messages, { system: fields.optionalText("system"), tools, untrained });
 }
-
-const systemOf = (fields: RowFields) => fields.optionalText("system");

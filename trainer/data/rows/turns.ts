@@ -74,7 +74,7 @@ export function withSystem(given: ReadMessages, system: string): ReadMessages {
 }
 
 /** The elements of a list, which a table holds as JSON text, with the members of turns under their own names. */
-export function renamed(given: unknown, field: string, columns: Columns): unknown[] {
+function renamed(given: unknown, field: string, columns: Columns): unknown[] {
   const elements = check(list, unwritten(given, field), field);
   const changes = Object.entries(namesOf(columns)).filter(([name, own]) => name !== own);
   if (changes.length === 0) return elements;

@@ -3,7 +3,7 @@
  * stay. Pure, apart from `fixDifferences`.                                           Guo et al. 2021, §3; Louizos et al. 2018
  */
 import type { StepHost } from "../../graph/site.ts";
-import { markLargest } from "../largest.ts";
+import { countOf, markLargest } from "../largest.ts";
 
 /** The interval to which a gate is stretched before it is clamped to 0 and 1. */
 export const stretch = { low: -1.5, high: 1.5 } as const;
@@ -39,7 +39,7 @@ export function differencesOf({ diff, alpha, group }: Gated): Float32Array {
 /** Leaves the largest differences, as many as `density` allows. `sizes` are their absolute values, which this overwrites. */
 function keepMarked(differences: readonly Float32Array[], sizes: readonly Float32Array[], density: number): void {
   const all = sizes.reduce((sum, { length }) => sum + length, 0);
-  markLargest(sizes, Math.max(1, Math.round(density * all)), sizes);
+  markLargest(sizes, countOf(density, all), sizes);
   for (const [index, values] of differences.entries()) {
     const marks = sizes[index]!;
     for (let at = 0; at < values.length; at++) if (marks[at] === 0) values[at] = 0;

@@ -1,6 +1,6 @@
 /** Diff pruning's adapter: sparse differences, in the manner of PEFT's files. PEFT itself has no diff pruning and refuses the configuration. */
 import type { DiffPruningSettings } from "../../contract/methods/diffPruning.ts";
-import { chooserOf, wordsOf } from "../largest.ts";
+import { chooserOf, countOf, wordsOf } from "../largest.ts";
 import type { NamedValues, PeftFormat } from "../peft.ts";
 import { readSelection, selection, targetsOf } from "../peftTargets.ts";
 import { fromSparse, isWhole, sparseFault, sparseTensors } from "../sparse.ts";
@@ -40,7 +40,7 @@ function largestDifferences(parameters: readonly NamedValues[], { density }: Dif
   const sizes = function* () {
     for (const layer of layers) for (const { values } of pieces(layer)) yield values.map(Math.abs);
   };
-  const isKept = chooserOf(sizes, Math.max(1, Math.round(density * all)));
+  const isKept = chooserOf(sizes, countOf(density, all));
   return layers.flatMap((layer) => {
     const [places, kept]: [number[], number[]] = [[], []];
     for (const { first, values } of pieces(layer)) {

@@ -8,7 +8,7 @@ import { fishMask as declaration, type FishMaskSettings } from "../../contract/m
 import type { SetupHost } from "../../graph/site.ts";
 import { add } from "../../ops/add/op.ts";
 import { multiply } from "../../ops/multiply/op.ts";
-import { markLargest } from "../largest.ts";
+import { countOf, markLargest } from "../largest.ts";
 import { defineMethod } from "../method.ts";
 import { addDiff, beside, sparseBytes } from "../sparse.ts";
 import { isTarget, targetFault } from "../targets.ts";
@@ -43,5 +43,5 @@ async function chooseWeights(host: SetupHost, { density, samples }: FishMaskSett
   }
   const masks = host.names("method").map((name) => host.values("method", name));
   const all = masks.reduce((sum, { length }) => sum + length, 0);
-  markLargest(masks, Math.max(1, Math.round(density * all)), masks);
+  markLargest(masks, countOf(density, all), masks);
 }

@@ -9,7 +9,7 @@ export interface Projection {
   readonly out: number;
   readonly in: number;
   readonly seed: number;
-  /** Of `layerKey`. */
+  /** By `layerKey`. */
   readonly layer: number;
 }
 

@@ -1,4 +1,7 @@
-/** Refuses a base model that the settings do not fit, by its headers and config.json alone: before weights are fetched and data are read. */
+/**
+ * Whether the settings of a training fit its base model, by the base's headers and config.json alone: prepare asks before it
+ * fetches weights and reads data.
+ */
 import { effectiveSettings } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
