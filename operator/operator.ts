@@ -1,17 +1,19 @@
 /**
- * Assembles the operator: caches, three controllers, the notifier if there is a webhook, and the map from changes to reconciled objects.
+ * Assembles the operator: caches, three controllers, the notifier if there is a webhook, and the map from changes to reconciled
+ * objects.
  */
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import { AdapterReconciler } from "./adapter/controller.ts";
-import { managedBy } from "./api/names.ts";
+import type { Adapter } from "./api/kinds.ts";
+import { labels, managedBy } from "./api/names.ts";
 import type { Configuration } from "./configuration.ts";
 import { FineTuneJobReconciler } from "./finetunejob/controller.ts";
 import { Planner } from "./finetunejob/planner.ts";
 import { FineTuneRunReconciler } from "./finetunerun/controller.ts";
 import { FineTuningMetrics } from "./finetunerun/metrics.ts";
 import { wokenBy } from "./finetunerun/turns.ts";
-import { jobKeyOf, Notifier } from "./notifications/notifier.ts";
+import { Notifier } from "./notifications/notifier.ts";
 import { Authorizer } from "./runtime/authorization.ts";
 import { Client } from "./runtime/client.ts";
 import { systemClock } from "./runtime/clock.ts";
@@ -73,17 +75,11 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
     adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, pods })),
   };
   wake(caches, controllers);
-  const { notifications } = configuration;
+  const { notifications: directory } = configuration;
   const notifier =
-    notifications === undefined
-      ? []
-      : [
-          controller(
-            "notification",
-            new Notifier({ caches, directory: notifications, clock, log, registry: metrics.registry }),
-          ),
-        ];
-  for (const one of notifier) wakeNotifier(caches, one);
+    directory &&
+    controller("notification", new Notifier({ caches, directory, clock, log, registry: metrics.registry }));
+  if (notifier) wakeNotifier(caches, notifier);
   const { leaderElection } = configuration;
   const elector =
     leaderElection &&
@@ -96,7 +92,7 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   const manager: Manager = new Manager({
     name: managedBy,
     reflectors: newReflectors(caches, client, namespace, log),
-    controllers: [...Object.values(controllers), ...notifier],
+    controllers: [...Object.values(controllers), ...(notifier ? [notifier] : [])],
     elector,
     transport,
     metrics,
@@ -138,8 +134,7 @@ function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller;
   });
   caches.adapters.onChange(({ object }) => {
     adapters.queue.add(keyOf(object));
-    const job = jobKeyOf(object);
-    if (job !== undefined) jobs.queue.add(job);
+    wakeJobOf(object, jobs);
   });
   const wakeJobOwners = (job: KubeObject) => {
     wakeOwners(job, "FineTuneJob", jobs);
@@ -154,12 +149,14 @@ function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller;
   });
 }
 
-function wakeNotifier(caches: Caches, { queue }: Controller): void {
-  caches.fineTuneJobs.onChange(({ object }) => queue.add(keyOf(object)));
-  caches.adapters.onChange(({ object }) => {
-    const job = jobKeyOf(object);
-    if (job !== undefined) queue.add(job);
-  });
+function wakeNotifier(caches: Caches, notifier: Controller): void {
+  caches.fineTuneJobs.onChange(({ object }) => notifier.queue.add(keyOf(object)));
+  caches.adapters.onChange(({ object }) => wakeJobOf(object, notifier));
+}
+
+function wakeJobOf({ metadata }: Adapter, controller: Controller): void {
+  const job = metadata.labels?.[labels.job];
+  if (job !== undefined) controller.queue.add(`${metadata.namespace}/${job}`);
 }
 
 function wakeOwners(object: KubeObject, kind: string, controller: Controller): void {

@@ -1,7 +1,7 @@
 /**
- * What is worth a message about a FineTuneJob, as CloudEvents: it is ready, it has stalled, an Adapter was promoted, or an Adapter
- * waits for a person. Pure, and derived from the objects alone, so that a restarted operator derives the same events with the
- * same ids: a receiver that remembers ids handles each once.
+ * The events of a FineTuneJob that its users are told of, as CloudEvents: it is ready, it has stalled, an Adapter was promoted,
+ * or an Adapter waits for a person. Pure, and derived from the objects alone, so that a restarted operator derives the same
+ * events with the same ids: a receiver that remembers ids handles each once.
  */
 import { createHash } from "node:crypto";
 import { findCondition } from "../api/conditions.ts";
@@ -9,8 +9,7 @@ import { type Adapter, type FineTuneJob, fineTuneJobs } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { pathOf } from "../runtime/objects.ts";
 
-export const eventTypes = ["ready", "stalled", "promoted", "awaiting-promotion"] as const;
-export type EventType = (typeof eventTypes)[number];
+export type EventType = "ready" | "stalled" | "promoted" | "awaiting-promotion";
 
 /** CloudEvents 1.0, in structured mode. */
 export interface CloudEvent {

@@ -11,7 +11,6 @@ import type { Logger } from "pino";
 import { Counter, type Registry } from "prom-client";
 import { EnvHttpProxyAgent, request } from "undici";
 import type { FineTuneJob } from "../api/kinds.ts";
-import { labels } from "../api/names.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { type Caches, inNamespace } from "../shared/caches.ts";
@@ -31,8 +30,12 @@ const pauseMs = { least: 5 * second, most: 900 * second };
 /** Keys of the Secret. */
 const files = { url: "url", key: "signingKey" };
 
-/** What was sent, or is not to be sent, of a job: the last id of each type. */
-type Settled = Map<EventType, string>;
+/** The last event of a type, by its id. A job has one of each type. */
+interface Known {
+  readonly id: string;
+  /** It waits for another attempt; else it was sent, given up, or no news. */
+  readonly isPending: boolean;
+}
 
 export class Notifier {
   readonly #caches: Pick<Caches, "fineTuneJobs" | "adapters">;
@@ -40,14 +43,12 @@ export class Notifier {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #sent: Counter<"type" | "outcome">;
-  readonly #settled = new Map<string, Settled>();
-  /** Ids of the events that wait for another attempt. */
-  readonly #pending = new Set<string>();
+  readonly #known = new Map<string, Map<EventType, Known>>();
   readonly #agent = new EnvHttpProxyAgent({ headersTimeout: attemptMs, bodyTimeout: attemptMs });
 
   constructor(options: {
     caches: Pick<Caches, "fineTuneJobs" | "adapters">;
-    /** Of the files `url` and `signingKey`. */
+    /** It holds the files `url` and `signingKey`. */
     directory: string;
     clock: Clock;
     log: Logger;
@@ -68,14 +69,14 @@ export class Notifier {
   async reconcile(key: string): Promise<Result> {
     const job = this.#caches.fineTuneJobs.get(key);
     if (job === undefined) {
-      this.#settled.delete(key);
+      this.#known.delete(key);
       return {};
     }
-    const settled = this.#settled.get(key) ?? new Map();
-    this.#settled.set(key, settled);
+    const known = this.#known.get(key) ?? new Map<EventType, Known>();
+    this.#known.set(key, known);
     const pauses: number[] = [];
     for (const notice of this.#noticesOf(job)) {
-      const pause = await this.#handle(notice, settled);
+      const pause = await this.#handle(notice, known);
       if (pause !== undefined) pauses.push(pause);
     }
     return pauses.length === 0 ? {} : { requeueAfterMs: Math.min(...pauses) };
@@ -86,14 +87,16 @@ export class Notifier {
   }
 
   /** Returns the pause before the next attempt, if there is one. */
-  async #handle({ type, event }: Notice, settled: Settled): Promise<number | undefined> {
-    if (settled.get(type) === event.id) return undefined;
+  async #handle({ type, event }: Notice, known: Map<EventType, Known>): Promise<number | undefined> {
+    const last = known.get(type);
+    if (last?.id === event.id && !last.isPending) return undefined;
     const ageMs = Math.max(0, this.#clock().getTime() - Date.parse(event.time));
-    const isNews = ageMs < newsMs || settled.has(type) || this.#pending.has(event.id);
+    const isNews = ageMs < newsMs || last !== undefined;
     const fault = isNews ? await this.#send(event) : undefined;
     if (isNews) this.#sent.inc({ type, outcome: fault === undefined ? "Delivered" : "Failed" });
-    if (fault !== undefined && ageMs < patienceMs) {
-      this.#pending.add(event.id);
+    const isPending = fault !== undefined && ageMs < patienceMs;
+    known.set(type, { id: event.id, isPending });
+    if (isPending) {
       this.#log.warn(
         { type: event.type, id: event.id, subject: event.subject, fault },
         "the webhook was not delivered",
@@ -101,8 +104,6 @@ export class Notifier {
       return Math.min(pauseMs.most, Math.max(pauseMs.least, ageMs / 2));
     }
     if (fault !== undefined) this.#log.error({ id: event.id, fault }, "the webhook is given up after a day");
-    this.#pending.delete(event.id);
-    settled.set(type, event.id);
     return undefined;
   }
 
@@ -146,10 +147,4 @@ export class Notifier {
 function codeOf(error: unknown): string {
   if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
   return error instanceof Error ? error.name : "unknown";
-}
-
-/** The key of the job that an Adapter belongs to. */
-export function jobKeyOf({ metadata }: { metadata: FineTuneJob["metadata"] }): string | undefined {
-  const job = metadata.labels?.[labels.job];
-  return job === undefined ? undefined : `${metadata.namespace}/${job}`;
 }

@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 /** Bytes of a key, by the specification. */
 const keyBytes = { least: 24, most: 64 };
 
-/** The key in `whsec_BASE64`; undefined if it is none. */
+/** Reads a key of the form `whsec_BASE64`; undefined if the text has another form, or the key another length. */
 export function signingKey(text: string): Buffer | undefined {
   const [, encoded = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text.trim()) ?? [];
   const key = Buffer.from(encoded, "base64");
