@@ -4,7 +4,7 @@ import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
-import { gpus } from "../../trainer/planning/gpus.ts";
+import { listedGpu } from "../../trainer/planning/gpus.ts";
 import type { Placement } from "../api/common.ts";
 import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
 import { quantityBytes, quantityNumber } from "../api/quantity.ts";
@@ -69,12 +69,12 @@ interface GpuOfNode {
 const mebibyte = 2 ** 20;
 
 /**
- * The label counts memory that no program gets: of listed products CUDA's own figure is known, and of others 97 % are left
- * (the listed ones keep 98 % or more).
+ * The memory that a program gets of a GPU, which is less than its label says. CUDA's own figure is known of listed products;
+ * 97 % of the label are assumed of others (the listed ones keep 98 % or more).
  */
 function usableBytes(product: string | undefined, labelled: number): number {
-  const listed = gpus.find(({ products }) => product !== undefined && products.includes(product));
-  return Math.min(listed?.memoryBytes ?? Number.POSITIVE_INFINITY, listed ? labelled : Math.floor(labelled * 0.97));
+  const listed = listedGpu(product);
+  return listed === undefined ? Math.floor(labelled * 0.97) : Math.min(listed.memoryBytes, labelled);
 }
 
 /** The GPUs of the nodes that a training of this job may use, by the labels of NVIDIA's feature discovery. */
@@ -99,23 +99,25 @@ export function gpuMemory(nodes: readonly Node[], placement: Placement): MemoryB
   const request = gpuOf(placement);
   if (request === undefined) return undefined;
   const offered = gpusOfNodes(nodes, placement, request).sort((a, b) => a.bytes - b.bytes);
-  const [smallest] = offered;
-  const listed = gpus.find(({ products }) => request.product !== undefined && products.includes(request.product));
-  const device = smallest ?? (listed && { product: request.product, bytes: listed.memoryBytes });
-  const own = request.memory ?? Number.POSITIVE_INFINITY;
-  if (device === undefined || own < device.bytes) {
-    if (request.memory === undefined) return undefined;
-    const gpu = device?.product ?? request.product;
-    return { bytes: request.memory, from: "placement.deviceMemory", ...(gpu !== undefined && { gpu }) };
+  const listed = listedGpu(request.product);
+  const device = offered[0] ?? (listed && { product: request.product, bytes: listed.memoryBytes });
+  const gpu = device?.product ?? request.product;
+  const { memory: limit } = request;
+  if (limit !== undefined && (device === undefined || limit < device.bytes)) {
+    return { bytes: limit, from: "placement.deviceMemory", ...(gpu !== undefined && { gpu }) };
   }
-  const larger = offered.findLast(({ product, bytes }) => product !== undefined && bytes > device.bytes);
-  const from =
-    larger === undefined
-      ? smallest === undefined
-        ? "placement.gpuClass"
-        : "the GPUs of the nodes"
-      : `the smallest GPU that the pod may get; placement.gpuClass: ${larger.product} has ${formatBytes(larger.bytes)}`;
-  return { bytes: device.bytes, from, ...(device.product !== undefined && { gpu: device.product }) };
+  if (device === undefined) return undefined;
+  return { bytes: device.bytes, from: sourceOf(offered), ...(gpu !== undefined && { gpu }) };
+}
+
+/** The source of the memory of the smallest of these GPUs; of none: the data sheet of the class. They are in ascending order. */
+function sourceOf(offered: readonly GpuOfNode[]): string {
+  const [smallest] = offered;
+  if (smallest === undefined) return "placement.gpuClass";
+  const larger = offered.findLast(({ product, bytes }) => product !== undefined && bytes > smallest.bytes);
+  return larger === undefined
+    ? "the GPUs of the nodes"
+    : `the smallest GPU that the pod may get; placement.gpuClass: ${larger.product} has ${formatBytes(larger.bytes)}`;
 }
 
 /** Key of the question to the planner: the same key has the same answer on the same nodes. `memory`: that of the pod. */
@@ -128,11 +130,14 @@ export function planKey(spec: FineTuneJobSpec, pins: Pins, memory: MemoryBound |
     .digest("hex");
 }
 
+/** The name of a GPU of an unknown product. */
+export const anyGpu = "GPU";
+
 export function fitMessage(plan: PlanStatus): string {
   return plan.device === undefined ? fitOnCpu(plan) : fitOnGpu(plan, plan.device);
 }
 
-/** "needs 21.4 GiB of 24.0 GiB on NVIDIA-L4", or which settings or which GPU would do. */
+/** "needs 19.4 GiB of 22.0 GiB on NVIDIA-L4", or the settings or the GPU that would do. */
 function fitOnGpu({ predictedPeakBytes, availableBytes, availableFrom, fits, nearestFit }: PlanStatus, device: string) {
   const needs = `The run needs ${formatBytes(predictedPeakBytes)} of GPU memory`;
   if (availableBytes === undefined) {
@@ -147,9 +152,6 @@ function fitOnGpu({ predictedPeakBytes, availableBytes, availableFrom, fits, nea
       : `The nearest settings that fit: ${nearestFit}. Or ${larger}.`;
   return `${needs}, and ${formatBytes(availableBytes)} are available ${where} (${availableFrom}). ${advice}`;
 }
-
-/** The name of a GPU of an unknown product. */
-export const anyGpu = "GPU";
 
 function fitOnCpu({ predictedPeakBytes, availableBytes, availableFrom, fits, nearestFit }: PlanStatus): string {
   const needs = `The run needs ${formatBytes(predictedPeakBytes)} of memory`;

@@ -6,7 +6,7 @@ import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
-import { gpuOf } from "../../trainer/planning/gpus.ts";
+import { gpuOfProduct } from "../../trainer/planning/gpus.ts";
 import { cpuTarget, gpuTarget } from "../../trainer/planning/target.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -96,9 +96,9 @@ export class Planner {
   }
 }
 
-function targetOf({ placement, ...spec }: FineTuneJobSpec, available: MemoryBound | undefined): PlanQuestion["target"] {
-  if (placement.gpusPerNode === 0) return cpuTarget(coreLimit({ ...spec, placement }) ?? assumedCores);
-  return gpuTarget(gpuOf(available?.gpu ?? anyGpu, available?.bytes ?? Number.MAX_SAFE_INTEGER));
+function targetOf(spec: FineTuneJobSpec, available: MemoryBound | undefined): PlanQuestion["target"] {
+  if (spec.placement.gpusPerNode === 0) return cpuTarget(coreLimit(spec) ?? assumedCores);
+  return gpuTarget(gpuOfProduct(available?.gpu ?? anyGpu, available?.bytes ?? Number.MAX_SAFE_INTEGER));
 }
 
 const retryDelayMs = (breaks: number) => Math.min(baseRetryMs * 2 ** breaks, maxRetryMs);

@@ -114,11 +114,17 @@ export const productOf = (name: string): string =>
 
 const unlisted = gpus.find(({ name }) => name === "a100-80gb")!;
 
+/** The listed GPU of a product; undefined if none is, or if the product is unknown. */
+export const listedGpu = (product: string | undefined): Gpu | undefined =>
+  product === undefined ? undefined : gpus.find(({ products }) => products.includes(product));
+
 /**
  * The GPU of a product with so much memory. The peaks of one that is not listed are assumed to be an A100's: they only decide
  * between micro-batches that fit.
  */
-export function gpuOf(product: string, memoryBytes: number): Gpu {
-  const listed = gpus.find(({ products }) => products.includes(product));
-  return { ...(listed ?? { ...unlisted, name: product, title: product, products: [product] }), memoryBytes };
+export function gpuOfProduct(product: string, memoryBytes: number): Gpu {
+  return {
+    ...(listedGpu(product) ?? { ...unlisted, name: product, title: product, products: [product] }),
+    memoryBytes,
+  };
 }

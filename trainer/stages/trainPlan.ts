@@ -5,7 +5,7 @@ import type { EffectiveSettings } from "../contract/effective.ts";
 import { invalid, type StageFailure } from "../contract/failure.ts";
 import { remoteScheme } from "../contract/locations.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
-import { gpuOf, productOf } from "../planning/gpus.ts";
+import { gpuOfProduct, productOf } from "../planning/gpus.ts";
 import { sequencesOfExample } from "../planning/memory.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../planning/plan.ts";
 import { cpuTarget, gpuTarget } from "../planning/target.ts";
@@ -71,7 +71,10 @@ function deviceOf({
 }: Pick<StageContext, "threads" | "memoryLimit" | "gpu">): Pick<PlanInput, "target" | "availableBytes"> {
   if (!gpu) return { target: cpuTarget(threads), availableBytes: Math.min(memoryLimit, memoryOfProcess()) };
   const { name, totalBytes } = gpuHere(gpu.product);
-  return { target: gpuTarget(gpuOf(productOf(name), totalBytes)), availableBytes: Math.min(memoryLimit, totalBytes) };
+  return {
+    target: gpuTarget(gpuOfProduct(productOf(name), totalBytes)),
+    availableBytes: Math.min(memoryLimit, totalBytes),
+  };
 }
 
 /** The plan. Throws a failure when planning fails. */
