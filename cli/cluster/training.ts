@@ -17,6 +17,7 @@ import { pods } from "../../operator/jobs/resources.ts";
 import { UsageError } from "../../terminal/arguments.ts";
 import { type CurveName, type Point, pointsOf, readPoints } from "../../trainer/contract/curves.ts";
 import { parseProgress } from "../../trainer/contract/progress.ts";
+import type { Pins } from "../../trainer/contract/runFile.ts";
 import type { Connection } from "./connect.ts";
 import { activePod } from "./world.ts";
 
@@ -80,29 +81,33 @@ const runOf = ({ client, namespace }: Connection, { spec }: Adapter) =>
   client.get(fineTuneRuns, { namespace, name: spec.provenance.runName });
 
 function ofAdapter({ metadata, spec }: Adapter, run: FineTuneRun | undefined): Training {
-  const { baseDigest, datasetDigest, evaluationSetDigest, validationDigest } = spec.provenance;
   const same = run?.spec.runHash === spec.provenance.runHash ? run : undefined;
   return {
     name: metadata.name,
     state: same?.status?.state ?? "Adapter",
     settings: same?.spec.settings,
-    inputs: { baseDigest, datasetDigest, evaluationSetDigest, validationDigest },
+    inputs: inputsOf(spec.provenance),
     results: spec.results,
     curves: keptCurves(spec.results),
   };
 }
 
 function ofRun(name: string, { spec, status }: FineTuneRun, logged: readonly NamedCurve[]): Training {
-  const { baseDigest, datasetDigest, evaluationSetDigest, validationDigest } = spec.pins;
   return {
     name,
     state: status?.state ?? "Pending",
     settings: spec.settings,
-    inputs: { baseDigest, datasetDigest, evaluationSetDigest, validationDigest },
+    inputs: inputsOf(spec.pins),
     results: status?.results,
     curves: status?.results === undefined ? logged : keptCurves(status.results),
   };
 }
+
+type Digests = Pick<Pins, "baseDigest" | "datasetDigest" | "evaluationSetDigest" | "validationDigest">;
+
+const inputsOf = ({ baseDigest, datasetDigest, evaluationSetDigest, validationDigest }: Digests) => ({
+  ...{ baseDigest, datasetDigest, evaluationSetDigest, validationDigest },
+});
 
 const keptCurves = (results: Results | undefined): NamedCurve[] =>
   (results?.curves ?? []).map((curve) => ({ name: curve.name, points: readPoints(curve) }));

@@ -5,6 +5,7 @@ import { findCondition } from "../../operator/api/conditions.ts";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { labels } from "../../operator/api/names.ts";
 import type { Pod } from "../../operator/jobs/resources.ts";
+import { newest } from "../../operator/runtime/objects.ts";
 
 export type Standing =
   | { readonly kind: "going"; readonly state: string; readonly message: string }
@@ -48,8 +49,4 @@ export function activePod(pods: readonly Pod[]): Pod | undefined {
   return newestPod(pods.filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending"));
 }
 
-export function newestPod(pods: readonly Pod[]): Pod | undefined {
-  return pods
-    .toSorted((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""))
-    .at(-1);
-}
+export const newestPod = (pods: readonly Pod[]): Pod | undefined => newest(pods);

@@ -81,6 +81,8 @@ const methodsFit: readonly Rule<Exported>[] = declarations.flatMap(({ kind, merg
   return [...without(mergingKinds, mergeRefusal), ...without(["adapter"], peftRefusal)];
 });
 
+const isAdapter = (entry: ExportEntry) => entry.adapter !== undefined || entry.ggufAdapter !== undefined;
+
 /** A setting of a method whose adapter belongs to the quantised base alone. */
 const quantizedBaseFits: readonly Rule<Exported>[] = declarations.flatMap(({ kind, quantizesFor: how }) => {
   if (how === undefined) return [];
@@ -94,11 +96,7 @@ const quantizedBaseFits: readonly Rule<Exported>[] = declarations.flatMap(({ kin
           anyOf(["has(e.adapter)", "has(e.ggufAdapter)", ...mergingKinds.map(isDequantized)]),
         message: how.originalRefusal,
       },
-      (entry, { method }) =>
-        Object(method[kind])[setting] !== value ||
-        entry.adapter !== undefined ||
-        entry.ggufAdapter !== undefined ||
-        dequantized(entry),
+      (entry, { method }) => Object(method[kind])[setting] !== value || isAdapter(entry) || dequantized(entry),
     ),
     everyExport(
       {
@@ -107,25 +105,25 @@ const quantizedBaseFits: readonly Rule<Exported>[] = declarations.flatMap(({ kin
           `${field}.${ownBase.setting} <= ${ownBase.above}`,
         message: ownBase.peftRefusal,
       },
-      (entry, { method }) =>
-        (entry.adapter === undefined && entry.ggufAdapter === undefined) ||
-        !(Object(method[kind])[ownBase.setting] > ownBase.above),
+      (entry, { method }) => !isAdapter(entry) || !(Object(method[kind])[ownBase.setting] > ownBase.above),
     ),
   ];
 });
 
-/** Settings of LoRA whose tensors vLLM does not load. */
-const unpadded = ["modulesToSave", "trainableTokens"] as const;
+/** Settings of LoRA that add more than matrices of linear layers, which neither vLLM nor llama.cpp applies. */
+const beyondMatrices = ["modulesToSave", "trainableTokens"] as const;
 
-/** A method's declared settings of LoRA that leave products of linear layers alone. */
+/** In CEL: the method is LoRA, and its adapter has only matrices of linear layers. `isPlainLora` is the same. */
 const plainLora =
-  `(has(self.method.lora) && ${unpadded.map((name) => `!has(self.method.lora.${name})`).join(" && ")} && ` +
+  `(has(self.method.lora) && ${beyondMatrices.map((name) => `!has(self.method.lora.${name})`).join(" && ")} && ` +
   "(!has(self.method.lora.bias) || self.method.lora.bias == 'None'))";
 
 function isPlainLora({ method: { lora } }: Pick<Exported, "method">): boolean {
   const settings: Readonly<Record<string, unknown>> = Object(lora);
   return (
-    lora !== undefined && (settings.bias ?? "None") === "None" && unpadded.every((name) => settings[name] === undefined)
+    lora !== undefined &&
+    (settings.bias ?? "None") === "None" &&
+    beyondMatrices.every((name) => settings[name] === undefined)
   );
 }
 

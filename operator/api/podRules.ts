@@ -88,21 +88,23 @@ export const variableNames: readonly Rule<readonly { name: string }[]>[] = [
   },
 ];
 
+/** The name of a resource with a domain; those of Kubernetes itself are no devices. */
 const devicePattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$";
 
-/** Resources of Kubernetes itself have their own place; a device has a domain. */
+const celDevice = (name: string) => `${name}.matches('${devicePattern}') && !${name}.contains('kubernetes.io/')`;
+const isDevice = (name: string) => new RegExp(devicePattern).test(name) && !name.includes("kubernetes.io/");
+
 export const extendedNames: readonly Rule<Record<string, number>>[] = [
   {
-    cel: `self.all(key, key.matches('${devicePattern}') && !key.contains('kubernetes.io/'))`,
-    holds: (map) =>
-      Object.keys(map).every((key) => new RegExp(devicePattern).test(key) && !key.includes("kubernetes.io/")),
+    cel: `self.all(key, ${celDevice("key")})`,
+    holds: (map) => Object.keys(map).every(isDevice),
     message: "must have names such as example.com/device; cpu and memory belong to resources",
   },
 ];
 
 export const deviceName: Rule<string> = {
-  cel: `self.matches('${devicePattern}') && !self.contains('kubernetes.io/')`,
-  holds: (name) => new RegExp(devicePattern).test(name) && !name.includes("kubernetes.io/"),
+  cel: celDevice("self"),
+  holds: isDevice,
   message: "must be the name of a device plugin's resource, such as nvidia.com/gpu",
 };
 

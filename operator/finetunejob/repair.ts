@@ -5,14 +5,13 @@ import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import { currentAttempt } from "../finetunerun/attempts.ts";
 import { endOf } from "../finetunerun/repair.ts";
+import { newest } from "../runtime/objects.ts";
 import { adapterName } from "./children.ts";
 import { sameJson } from "./sameJson.ts";
 
 /** The newest active run of the wanted settings that the job owns: its status should name that run. */
 export function runUnderWay(owned: readonly FineTuneRun[], specHash: string | undefined): FineTuneRun | undefined {
-  return owned
-    .filter(({ spec, status }) => spec.specHash === specHash && currentAttempt(status) !== undefined)
-    .sort((a, b) => ((a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? 1 : -1))[0];
+  return newest(owned.filter(({ spec, status }) => spec.specHash === specHash && currentAttempt(status) !== undefined));
 }
 
 /** The job with its run named, and without an Adapter that this run cannot have created. An unknown run stays named. */

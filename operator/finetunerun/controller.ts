@@ -18,6 +18,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { StaleError } from "../runtime/errors.ts";
 import type { EventRecorder } from "../runtime/events.ts";
+import { newest } from "../runtime/objects.ts";
 import { writeStatus } from "../runtime/status.ts";
 import type { Caches } from "../shared/caches.ts";
 import { tellTransition } from "../shared/transition.ts";
@@ -108,9 +109,7 @@ export class FineTuneRunReconciler {
       return { progress: due ? await readProgress(this.#client, attempt.state.pod) : undefined };
     }
     if (attempt?.state.kind !== "Succeeded" && attempt?.state.kind !== "Failed") return { progress: undefined };
-    const [last] = this.#caches.pods
-      .byIndex("job", `${run.metadata.namespace}/${attempt.record.jobName}`)
-      .sort((a, b) => ((a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? 1 : -1));
+    const last = newest(this.#caches.pods.byIndex("job", `${run.metadata.namespace}/${attempt.record.jobName}`));
     return { progress: undefined, ...(last && (await readEnd(this.#client, last, run.spec.runHash))) };
   }
 

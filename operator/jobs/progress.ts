@@ -9,21 +9,19 @@ import { timestamp } from "../runtime/clock.ts";
 const progressIntervalMs = 30_000;
 
 /** The last progress line of a log's tail. */
-export function lastProgress(log: string): Progress | undefined {
-  return log
-    .split("\n")
-    .reverse()
-    .map(parseProgress)
-    .find((progress) => progress !== undefined);
-}
+export const lastProgress = (log: string): Progress | undefined => lastRead(log, parseProgress);
 
 /** The curves of a run in a log's tail. */
-export function lastCurves(log: string, runHash: string): Curve[] | undefined {
+export const lastCurves = (log: string, runHash: string): Curve[] | undefined =>
+  lastRead(log, (line) => parseCurves(line, runHash));
+
+/** The value of the last line from which `read` reads one. */
+function lastRead<T>(log: string, read: (line: string) => T | undefined): T | undefined {
   return log
     .split("\n")
     .reverse()
-    .map((line) => parseCurves(line, runHash))
-    .find((curves) => curves !== undefined);
+    .map(read)
+    .find((value) => value !== undefined);
 }
 
 export function progressStatus(progress: Progress, previous: ProgressStatus | undefined, now: Date): ProgressStatus {

@@ -34,23 +34,26 @@ export class Client {
 
   /** The server's present object; undefined if it does not exist. */
   async get<T extends KubeObject>(resource: Resource<T>, at: At): Promise<T | undefined> {
-    try {
-      return readObject(resource, await this.#transport.json({ method: "GET", path: pathOf(resource, at) }));
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const answer = await this.#present(resource, at);
+    return answer === undefined ? undefined : readObject(resource, answer);
   }
 
   /** Names of the programs that wrote parts of an object, as the API server recorded them; none if it does not exist. */
   async managers(resource: Resource<KubeObject>, at: At): Promise<string[]> {
-    const answer = await this.#transport.json({ method: "GET", path: pathOf(resource, at) }).catch((error) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+    const answer = await this.#present(resource, at);
     const fields = isRecord(answer) && isRecord(answer.metadata) ? answer.metadata.managedFields : undefined;
     const entries = Array.isArray(fields) ? fields : [];
     return entries.flatMap((entry) => (isRecord(entry) && typeof entry.manager === "string" ? [entry.manager] : []));
+  }
+
+  /** The answer of the API server; undefined if the object does not exist. */
+  async #present(resource: Resource<KubeObject>, at: At): Promise<unknown> {
+    try {
+      return await this.#transport.json({ method: "GET", path: pathOf(resource, at) });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions): Promise<Page<T>> {
@@ -184,8 +187,13 @@ export class Client {
 
   /** The last lines of a container's log. It does not wait for a kubelet that does not respond: the log is optional. */
   async log(at: At, options: { container: string; tailLines: number; limitBytes: number }): Promise<string> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;
-    return this.#transport.text({ method: "GET", path, query: options, requestTimeoutMs: 5_000, maxAttempts: 1 });
+    return this.#transport.text({
+      method: "GET",
+      path: logPath(at),
+      query: options,
+      requestTimeoutMs: 5_000,
+      maxAttempts: 1,
+    });
   }
 
   /** The lines of a container's log that are not empty, from its beginning; `follow`: until the container ends. */
@@ -193,9 +201,8 @@ export class Client {
     at: At,
     options: { container: string; follow: boolean; silenceMs: number; signal: AbortSignal },
   ): AsyncGenerator<string> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;
     const { container, follow, silenceMs, signal } = options;
-    return this.#transport.lines({ method: "GET", path, query: { container, follow }, signal }, silenceMs);
+    return this.#transport.lines({ method: "GET", path: logPath(at), query: { container, follow }, signal }, silenceMs);
   }
 
   /** Streams a watch, one event per line. */
@@ -227,3 +234,6 @@ export class Client {
     );
   }
 }
+
+const logPath = (at: At): string =>
+  `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;

@@ -77,6 +77,12 @@ export function keyOf({ metadata }: KubeObject): string {
   return `${metadata.namespace ?? ""}/${metadata.name}`;
 }
 
+/** The object that was created last; undefined if there is none. */
+export function newest<T extends KubeObject>(objects: readonly T[]): T | undefined {
+  const created = ({ metadata }: T) => metadata.creationTimestamp ?? "";
+  return objects.toSorted((a, b) => created(a).localeCompare(created(b))).at(-1);
+}
+
 /**
  * Reads what the API server sent as an object of `resource`. The server validated it against its schema; a list leaves
  * `apiVersion` and `kind` out of its items, so they are put back.
