@@ -32,8 +32,8 @@ function packaged(version: string, images?: PublishedImages): Container {
     .directory(directory)
     .withNewFile("values.yaml", images ? pinImages(values, images) : values);
   return helm()
-    .withDirectory("/work/luthier", chart)
-    .withWorkdir("/work")
+    .withDirectory("/package/luthier", chart)
+    .withWorkdir("/package")
     .withExec(["helm", "lint", "--strict", "luthier"])
     .withExec(["helm", "package", "luthier", "--version", version, "--app-version", version]);
 }

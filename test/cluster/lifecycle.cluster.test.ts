@@ -141,7 +141,7 @@ const PROBE = `
   const status = (name) => fs.readFileSync("/proc/self/status", "utf8").match(new RegExp(name + ":\\\\s+(\\\\S+)"))[1];
   const attempt = (work) => { try { work(); return "allowed"; } catch (error) { return error.code; } };
   const account = "/var/run/secrets/kubernetes.io/serviceaccount/";
-  fs.writeFileSync("/work/from-pod", "written by the pod");
+  fs.writeFileSync("/claims/from-pod", "written by the pod");
   const ask = (path) => new Promise((resolve, reject) => https.get({
     host: process.env.KUBERNETES_SERVICE_HOST, path, ca: fs.readFileSync(account + "ca.crt"),
     headers: { authorization: "Bearer " + fs.readFileSync(account + "token", "utf8") },
@@ -169,7 +169,7 @@ function restrictedPod(image: string) {
           name: "probe",
           image,
           command: ["/usr/bin/tini", "--", "/usr/local/bin/node", "-e", PROBE],
-          volumeMounts: [{ name: "work", mountPath: "/work" }],
+          volumeMounts: [{ name: "work", mountPath: "/claims" }],
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,

@@ -74,7 +74,7 @@ async function label({ cluster }: Bench, labels: Record<string, string>): Promis
   await cluster.kubectl(["label", "node", NODE_NAME, "--overwrite", ...pairs]);
 }
 
-/** What a device plugin reports through the kubelet, which then offers it to pods. */
+/** Reports a GPU as a device plugin does; the kubelet then offers it to pods. */
 async function offerGpu({ cluster }: Bench): Promise<void> {
   const patch = [{ op: "add", path: "/status/capacity/nvidia.com~1gpu", value: "1" }];
   await cluster.kubectl([

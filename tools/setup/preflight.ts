@@ -159,7 +159,7 @@ function sum(needs: readonly SpaceNeed[]): number {
   return needs.reduce((bytes, need) => bytes + need.bytes, 0);
 }
 
-/** "Go modules, 1.1 GiB in /root/go/pkg/mod". */
+/** "Go modules, 1.1 GiB in ~/go/pkg/mod". */
 export function needText({ what, directory, bytes }: SpaceNeed): string {
   return `${what}, ${gib(bytes)} in ${directory}`;
 }

@@ -80,7 +80,7 @@ size_t numberOf(const char* variable, size_t otherwise) {
 // LUTHIER_PTX_MEMORY: the device's memory in bytes.
 size_t emulatedMemory() { return numberOf("LUTHIER_PTX_MEMORY", size_t{8} << 30); }
 
-// Of this memory, what is left; other programs hold LUTHIER_PTX_HELD bytes.
+// The rest of this memory; other programs hold LUTHIER_PTX_HELD bytes.
 size_t freeMemory() {
   const size_t held = numberOf("LUTHIER_PTX_HELD", 0) + static_cast<size_t>(state().machine.memory.bytes());
   return emulatedMemory() - std::min(held, emulatedMemory());

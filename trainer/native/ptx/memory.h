@@ -31,7 +31,7 @@ class DeviceMemory {
   uint64_t allocate(int64_t bytes);
   // False if no allocation starts there.
   bool release(uint64_t address);
-  // Of all allocations.
+  // The bytes of all allocations.
   int64_t bytes() const { return bytes_; }
   // True if the bytes lie in one allocation.
   bool contains(uint64_t address, int64_t bytes) const;
