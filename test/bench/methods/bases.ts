@@ -13,6 +13,8 @@ export interface Base {
   readonly title: string;
   readonly directory: string;
   readonly budget: Budget;
+  /** False: only the first form of each method. */
+  readonly everyVariant: boolean;
   /** The rate for this base where settings.ts has `found` for the demo's. */
   readonly rate: (found: LearningRate) => LearningRate;
   /** File of the plot in docs/images. */
@@ -24,6 +26,7 @@ export const demoBase: Base = {
   title: "the demo's base of 6 million parameters",
   directory: demo.baseModel,
   budget: usualBudget,
+  everyVariant: true,
   rate: (found) => found,
   plot: "methods.svg",
 };
@@ -35,6 +38,7 @@ export async function smolLM2(onLine: (line: string) => void): Promise<Base> {
     title: "SmolLM2-135M-Instruct",
     directory: await realModel(await peerPython(onLine), onLine),
     budget: smallBudget,
+    everyVariant: false,
     rate: (found) => neighbour(found, -1),
     plot: "methods-smollm2.svg",
   };

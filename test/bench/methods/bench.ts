@@ -37,9 +37,12 @@ export interface MethodsBench {
   readonly onLine: (line: string) => void;
 }
 
-const variants = Object.entries(methodEntries).flatMap(([kind, entries]) =>
-  Object.entries(entries).map(([name, entry]) => ({ kind, name, entry })),
-);
+const variantsOf = ({ everyVariant }: Pick<Base, "everyVariant">) =>
+  Object.entries(methodEntries).flatMap(([kind, entries]) =>
+    Object.entries(entries)
+      .filter(([name]) => everyVariant || name === kind)
+      .map(([name, entry]) => ({ kind, name, entry })),
+  );
 
 export async function benchMethods({
   steps,
@@ -86,7 +89,7 @@ type Scores = readonly {
 
 function scoresOf(base: Base, onLine: (line: string) => void): Scores {
   const places = placesOf(base);
-  return variants.map(({ entry, ...variant }) => {
+  return variantsOf(base).map(({ entry, ...variant }) => {
     const fitted = { ...entry, learningRate: base.rate(entry.learningRate) };
     const trained = scored({ ...variant, entry: fitted }, base.budget, places, (line) =>
       onLine(`${base.name}: ${line}`),
@@ -171,7 +174,7 @@ function scored(
 
 function searchRates(base: Base, onLine: (line: string) => void): void {
   const places = placesOf(base);
-  for (const { name, entry } of variants) onLine(rateOf(name, entry, base.budget, places, onLine));
+  for (const { name, entry } of variantsOf(base)) onLine(rateOf(name, entry, base.budget, places, onLine));
 }
 
 /** Searches from the entry's rate with seed 1. */
