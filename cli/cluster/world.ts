@@ -46,7 +46,5 @@ export function isPodOf(job: FineTuneJob): (pod: Pod) => boolean {
 
 /** The newest pod that has not ended. */
 export function activePod(pods: readonly Pod[]): Pod | undefined {
-  return newestPod(pods.filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending"));
+  return newest(pods.filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending"));
 }
-
-export const newestPod = (pods: readonly Pod[]): Pod | undefined => newest(pods);

@@ -3,12 +3,13 @@
 import { labels, managedBy } from "../../operator/api/names.ts";
 import { containerName } from "../../operator/jobs/render.ts";
 import { pods } from "../../operator/jobs/resources.ts";
+import { newest } from "../../operator/runtime/objects.ts";
 import { type Arguments, choiceOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, clusterOptions, commonOptions, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { connectBy } from "../cluster/connect.ts";
 import { jobNamed, listAll } from "../cluster/job.ts";
-import { isPodOf, newestPod } from "../cluster/world.ts";
+import { isPodOf } from "../cluster/world.ts";
 
 const stages = ["prepare", "check", "train", "export"] as const;
 
@@ -37,7 +38,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const [name = ""] = args.positionals;
   const job = await jobNamed(connection, name);
   const selector = [`${labels.managedBy}=${managedBy}`, ...(stage === "" ? [] : [`${labels.stage}=${stage}`])];
-  const pod = newestPod((await listAll(connection, pods, selector.join(","))).filter(isPodOf(job)));
+  const pod = newest((await listAll(connection, pods, selector.join(","))).filter(isPodOf(job)));
   if (pod === undefined) throw new UsageError(`${name} has no pod${stage === "" ? "" : ` of stage ${stage}`} now`);
   session.screen.print(`pod ${pod.metadata.name}`);
   const options = {

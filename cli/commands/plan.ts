@@ -15,7 +15,7 @@ import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
-import { gpus } from "../../trainer/planning/gpus.ts";
+import { gpus, listedGpu } from "../../trainer/planning/gpus.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
 import { efficiency } from "../../trainer/planning/roofline.ts";
 import { cpuTarget, gpuTarget } from "../../trainer/planning/target.ts";
@@ -120,7 +120,7 @@ function machineOf(args: Arguments, job: FineTuneJobManifest): Machine {
 function usualTarget(args: Arguments, { spec: { placement } }: FineTuneJobManifest): string {
   if (placement.gpusPerNode === 0 || optionOf(args, "target") !== undefined) return "cpu";
   const { gpuClass } = placement;
-  const listed = gpus.find(({ products }) => gpuClass !== undefined && products.includes(gpuClass));
+  const listed = listedGpu(gpuClass);
   if (listed) return listed.name;
   const unknown = gpuClass === undefined ? "names no GPU" : `names ${gpuClass}, whose memory is not known here`;
   throw new UsageError(

@@ -126,7 +126,7 @@ const kept = ({ engine }: GoldenRun) =>
     engine.stateOf(role).map(({ name }) => ({ role, name })),
   );
 
-/** What a checkpoint holds; all that a program computes is garbage. */
+/** Takes over the state that a checkpoint holds; everything that a program computes becomes garbage. */
 function restore(into: GoldenRun, from: GoldenRun): void {
   for (const role of rolesWith(({ start }) => start === "computed"))
     for (const { name } of into.engine.stateOf(role)) into.engine.bytes(role, name).fill(0xff);
