@@ -59,6 +59,10 @@ test("a source names a file, the data files of a directory, or those that match 
     ...invalid,
     message: /matches none of the 6 files below .*, such as [^,]*\/a\/train-1\.jsonl: change the pattern$/,
   });
+  await assert.rejects(found("**/trian-*.csv*"), {
+    ...invalid,
+    message: /such as file:[^,]*\/a\/train-2\.csv\.gz[,:]/,
+  });
   await assert.rejects(found("[a]"), {
     ...invalid,
     message: /\[a\]: matches directories but no file: add \/\*\* to read the files in them/,

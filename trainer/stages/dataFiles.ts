@@ -180,11 +180,13 @@ function matchesNothing(uri: string, glob: string, directory: string, entries: r
 
 /** The nearest names first; none for names of other kinds. */
 function nearestOf(name: string, names: readonly string[]): string[] {
+  const literal = name.replaceAll("*", "").length;
+  const most = literal < name.length ? literal / 2 : Math.max(3, name.length / 2);
   const ranked = names
-    .map((one) => ({ one, distance: editDistance(name, one) }))
+    .map((one) => ({ one, distance: editDistance(name, one, "*") }))
     .sort((a, b) => a.distance - b.distance);
   return ranked
-    .filter(({ distance }) => distance <= Math.max(3, name.length / 2))
+    .filter(({ distance }) => distance <= most)
     .slice(0, shownNames)
     .map(({ one }) => one);
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { StageFailure } from "../../contract/failure.ts";
 import { fileRows } from "./fileRows.ts";
 
 interface Failure {
@@ -24,6 +25,42 @@ async function read(name: string, content: Uint8Array | string, chunk = 1000): P
   }
   return rows;
 }
+
+test("the stream of a file is closed, however the reading ends", async () => {
+  const parquet = readFileSync(new URL("samples/none.parquet", import.meta.url));
+  for (const [name, content] of [
+    ["a.parquet", parquet],
+    ["a.jsonl", '{"text":"a"}\n'],
+    ["a.jsonl.gz", gzipSync('{"text":"a"}\n')],
+    ["a.csv", "text\na\n"],
+    ["page.jsonl", "<!DOCTYPE html>"],
+    ["page.csv", "<!DOCTYPE html>"],
+    ["other.parquet", "text"],
+    ["page.jsonl.gz", gzipSync("<!DOCTYPE html>")],
+    ["damaged.jsonl.gz", gzipSync('{"text":"a"}\n').subarray(0, 20)],
+  ] as const) {
+    const bytes = Buffer.from(content);
+    let open = 0;
+    async function* stream() {
+      open++;
+      try {
+        yield bytes;
+        // A file whose end nobody asks for.
+        yield Buffer.alloc(0);
+      } finally {
+        open--;
+      }
+    }
+    const read = async (start: number, end: number) => bytes.subarray(start, end);
+    const rows = fileRows({ uri: `file:///d/${name}`, bytes: bytes.length, stream, read });
+    try {
+      for await (const some of rows) assert.ok(Array.isArray(some));
+    } catch (error) {
+      assert.ok(error instanceof StageFailure);
+    }
+    assert.equal(open, 0, name);
+  }
+});
 
 const lines = '{"text":"a"}\n\n{"text":"b"}\n';
 const read2: [number, string][] = [
@@ -155,6 +192,22 @@ const faults: [what: string, name: string, content: Uint8Array | string, failure
       reason: "DataUnsupported",
       message:
         /a\.jsonl: is text in Windows-1252, but data must be in UTF-8: convert it with iconv -f Windows-1252 -t UTF-8/,
+    },
+  ],
+  [
+    "a list of one line in Windows-1252",
+    "a.json",
+    Buffer.from('[{"text":"caf\u00e9 {"},{"text":"na\u00efve \\""},{"text":"plain"}]', "latin1"),
+    { code: 20, reason: "DataUnsupported", message: /is text in Windows-1252/ },
+  ],
+  [
+    "a truncated file of JSON lines",
+    "a.jsonl",
+    '{"text":"a"}\n{"text":"b',
+    {
+      code: 23,
+      reason: "DataDamaged",
+      message: /a\.jsonl:2: the last line ends within an object, so the file is trunc/,
     },
   ],
   [

@@ -19,14 +19,26 @@ export interface DataBytes extends RandomFile {
 }
 
 export async function* fileRows(file: DataBytes): AsyncIterable<RawRow[]> {
-  const { uri } = file;
   const packed = await peeked(file.stream(), packedBytes);
-  if (Buffer.from(packed.beginning.subarray(0, 4)).toString("latin1") === "PAR1") {
-    await packed.chunks[Symbol.asyncIterator]().return?.();
-    yield* parquetRows(file);
-    return;
+  const isParquet = Buffer.from(packed.beginning.subarray(0, 4)).toString("latin1") === "PAR1";
+  try {
+    if (!isParquet) yield* textRows(file.uri, packed);
+  } finally {
+    await packed.close();
   }
+  if (isParquet) yield* parquetRows(file);
+}
+
+async function* textRows(uri: string, packed: Peeked): AsyncIterable<RawRow[]> {
   const content = await peeked(unpacked(uri, packed), formBytes);
+  try {
+    yield* contentRows(uri, content);
+  } finally {
+    await content.close();
+  }
+}
+
+async function* contentRows(uri: string, content: Peeked): AsyncIterable<RawRow[]> {
   const name = dataName(uri);
   if (name?.form === "csv" || name?.form === "tsv") {
     requireTable(uri, content.beginning);

@@ -1,4 +1,7 @@
-/** A stream whose beginning is known. `chunks` gives every byte, the beginning included; closing it closes the source stream. */
+/**
+ * A stream whose beginning is known. `chunks` gives every byte, the beginning included. The stream is open until `chunks` or
+ * `close` ends it: a reader that stops before it iterates over `chunks` must call `close`.
+ */
 
 export interface Peeked {
   /** At least the requested number of bytes, or all of a shorter stream. */
@@ -6,6 +9,8 @@ export interface Peeked {
   /** Whether the beginning is all. */
   readonly isWhole: boolean;
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** Ends the source stream; does nothing to one that has ended. */
+  close(): Promise<void>;
 }
 
 export async function peeked(stream: AsyncIterable<Uint8Array>, bytes: number): Promise<Peeked> {
@@ -17,7 +22,10 @@ export async function peeked(stream: AsyncIterable<Uint8Array>, bytes: number): 
     if (next.done === true) isWhole = true;
     else beginning = beginning.length === 0 ? next.value : Buffer.concat([beginning, next.value]);
   }
-  return { beginning, isWhole, chunks: following(beginning, source) };
+  const close = async () => {
+    await source.return?.();
+  };
+  return { beginning, isWhole, chunks: following(beginning, source), close };
 }
 
 async function* following(beginning: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {

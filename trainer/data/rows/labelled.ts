@@ -61,6 +61,7 @@ function labelOf(fields: RowFields): boolean {
   const written = typeof value === "string" ? value.trim().toLowerCase() : value;
   if (written === true || written === 1 || written === "true" || written === "1") return true;
   if (written === false || written === 0 || written === "false" || written === "0") return false;
+  if (!hasLabel(fields)) throw new RowError("label: is missing; it is true or false: whether the answer is wanted");
   const name = fields.has("label") ? "label" : otherLabel;
   throw new RowError(`${name}: must be true or false: whether the answer is wanted`);
 }

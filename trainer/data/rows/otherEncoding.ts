@@ -3,6 +3,8 @@
  * character is not such a file: its rows are judged one by one. Pure.
  */
 
+import { backslash, closeBrace, lineFeed, openBrace, openBracket, quote } from "./jsonBytes.ts";
+
 interface Candidate {
   /** As iconv and TextDecoder call it. */
   readonly name: string;
@@ -28,8 +30,8 @@ const candidates: readonly Candidate[] = [
 
 /** The likely encoding of a text with this beginning; undefined for UTF-8, and for UTF-8 with damaged characters. */
 export function otherEncoding(beginning: Uint8Array): string | undefined {
-  const { valid, faults, faultyLines } = charactersOf(beginning);
-  if (valid >= faults || faultyLines < 2) return undefined;
+  const { valid, faults, faultyRows } = charactersOf(beginning);
+  if (valid >= faults || faultyRows < 2) return undefined;
   const high = beginning.filter((byte) => byte >= 0x80);
   const pairs = high.length === 0 ? 0 : pairsOf(beginning) / high.length;
   const scored = candidates.map(({ name, usual, bytesPerCharacter, share = 1 }) => {
@@ -44,24 +46,40 @@ export function otherEncoding(beginning: Uint8Array): string | undefined {
   return best.score > 0.4 ? best.name : "an encoding that is not known";
 }
 
-/** How many characters beyond ASCII are valid UTF-8, how many bytes are not, and in how many lines. */
-function charactersOf(bytes: Uint8Array): { valid: number; faults: number; faultyLines: number } {
-  let [valid, faults, faultyLines, lastFault, line] = [0, 0, 0, -1, 0];
+/** How many characters beyond ASCII are valid UTF-8, how many bytes are not, and in how many rows. */
+function charactersOf(bytes: Uint8Array): { valid: number; faults: number; faultyRows: number } {
+  let [valid, faults, faultyRows, lastFault, row] = [0, 0, 0, -1, 0];
+  const endsRow = rowEnds(bytes);
   for (let i = 0; i < bytes.length; ) {
     const byte = bytes[i]!;
-    if (byte === 0x0a) line++;
+    if (endsRow(byte)) row++;
     const length = byte < 0x80 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
     if (length > 1 && i + length > bytes.length) break;
     const isValid = length === 1 || isCharacter(bytes.subarray(i, i + length));
     if (isValid && length > 1) valid++;
     if (!isValid) {
       faults++;
-      if (line !== lastFault) faultyLines++;
-      lastFault = line;
+      if (row !== lastFault) faultyRows++;
+      lastFault = row;
     }
     i += isValid ? length : 1;
   }
-  return { valid, faults, faultyLines };
+  return { valid, faults, faultyRows };
+}
+
+/** Whether each byte in turn ends a row: a line, or an object of a list, which may be one line. */
+function rowEnds(bytes: Uint8Array): (byte: number) => boolean {
+  const isList = bytes.find((byte) => byte > 0x20) === openBracket;
+  let [depth, inText, isEscaped] = [0, false, false];
+  if (!isList) return (byte) => byte === lineFeed;
+  return (byte) => {
+    if (isEscaped) isEscaped = false;
+    else if (inText && byte === backslash) isEscaped = true;
+    else if (byte === quote) inText = !inText;
+    else if (!inText && byte === openBrace) depth++;
+    else if (!inText && byte === closeBrace) return --depth === 0;
+    return false;
+  };
 }
 
 const strict = new TextDecoder("utf-8", { fatal: true });

@@ -251,4 +251,8 @@ test("an answer without a usable label is refused", () => {
       () => readExample({ prompt: "q", completion: "a", label }, { format: "Labelled", columns: {} }),
       /^Error: label: must be true or false/,
     );
+  assert.throws(
+    () => readExample({ prompt: "q", completion: "a" }, { format: "Labelled", columns: {} }),
+    /^Error: label: is missing/,
+  );
 });

@@ -62,6 +62,17 @@ test("a list that is truncated or followed by content is refused with its line",
   assert.throws(() => read("[1]\n[2]"), { code: 20, message: /^f:2: there is content after/ });
 });
 
+test("a file whose last line ends within an object is truncated, and no bad row", () => {
+  const cut = { code: 23, reason: "DataDamaged", message: /^f:2: the last line ends within an object.*copy the file/ };
+  const whole = '{"a":[1,"é"]}';
+  const bytes = Buffer.from(whole);
+  for (let end = 1; end < bytes.length; end++)
+    assert.throws(() => read('{"a":1}\n', bytes.subarray(0, end)), cut, String(end));
+  for (const last of [whole, `${whole} `, '{"a":1}}', "{'a':1", '{"a" 1', "last"])
+    assert.deepEqual(read(`{"a":1}\n${last}`)[1], [2, last.trim()]);
+  assert.deepEqual(read('{"a":\n{"a":1}')[0], [1, '{"a":']);
+});
+
 test("a row over the limit is reported at once and skipped, and the rows after it are read", () => {
   const chunk = Buffer.alloc(1 << 20, "x");
   const endless = new RowSplitter("f");

@@ -4,6 +4,7 @@
  * a row over the limit is skipped without being kept.
  */
 import { corrupt, invalid } from "../../contract/failure.ts";
+import { jsonFault } from "../../contract/jsonFault.ts";
 import { backslash, closeBrace, closeBracket, comma, lineFeed, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
 /** Far more than the longest sequence needs. */
@@ -69,12 +70,14 @@ class Pending {
 }
 
 class LineSplitter implements Splitter {
+  readonly #name: string;
   readonly #pending = new Pending();
   #line: number;
   /** The current row was already returned as too long. */
   #given = false;
 
-  constructor(line: number) {
+  constructor(name: string, line: number) {
+    this.#name = name;
     this.#line = line;
   }
 
@@ -98,6 +101,11 @@ class LineSplitter implements Splitter {
   end(): RawRow[] {
     const rows: RawRow[] = [];
     this.#give(rows);
+    if (rows.some(({ bytes }) => isCut(bytes)))
+      throw corrupt(
+        "DataDamaged",
+        `${this.#name}:${this.#line}: the last line ends within an object, so the file is truncated: copy the file again`,
+      );
     return rows;
   }
 
@@ -107,6 +115,18 @@ class LineSplitter implements Splitter {
     const isBad = row.fault !== undefined;
     if (isBad || !row.bytes.every(isSpace)) rows.push(row);
     this.#given = isBad;
+  }
+}
+
+/** Whether a line without an end begins an object and is JSON up to its end. */
+function isCut(line: Uint8Array): boolean {
+  const text = Buffer.from(line).toString("utf8").trim();
+  if (!text.startsWith("{")) return false;
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    return jsonFault(text).at >= text.length;
   }
 }
 
@@ -198,7 +218,7 @@ class ListSplitter implements Splitter {
   }
 }
 
-/** Rows of the file called `name`, chunk by chunk. Throws a failure for a truncated list. */
+/** Rows of the file called `name`, chunk by chunk. Throws a failure for a truncated list or last line. */
 export class RowSplitter implements Splitter {
   readonly #name: string;
   #splitter: Splitter | undefined;
@@ -221,7 +241,7 @@ export class RowSplitter implements Splitter {
     this.#skipped += first;
     if (first === chunk.length) return [];
     const isList = chunk[first] === openBracket;
-    this.#splitter = isList ? new ListSplitter(this.#name, this.#line) : new LineSplitter(this.#line);
+    this.#splitter = isList ? new ListSplitter(this.#name, this.#line) : new LineSplitter(this.#name, this.#line);
     return this.#splitter.push(chunk.subarray(first));
   }
 
