@@ -5,6 +5,7 @@
   `data/families.json`             NAME -> loss of step 0, and the distance of transformers' own F32
 
 A name without a hyphen is a family's first model; `NAME-DETAIL` has features that it lacks: biases, a tied head, a scaling.
+`NAME-pictures` is the family's model inside one that reads pictures too: only the language model's gradients are computed, on text.
 Windows and LongRoPE's original context lie within the sequences' lengths (9 to 20), so that both sides of each are met.
 """
 
@@ -16,6 +17,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    Gemma3Config,
     Gemma2Config,
     Gemma3TextConfig,
     GptOssConfig,
@@ -23,13 +26,16 @@ from transformers import (
     LlamaConfig,
     Ministral3Config,
     MinistralConfig,
+    Mistral3Config,
     MistralConfig,
     MixtralConfig,
     Olmo2Config,
     Phi3Config,
+    PixtralVisionConfig,
     Qwen2Config,
     Qwen3Config,
     Qwen3MoeConfig,
+    SiglipVisionConfig,
     SmolLM3Config,
 )
 
@@ -61,6 +67,7 @@ LONGROPE = {
 
 ONE_LAYER = {**USUAL, "num_hidden_layers": 1}
 
+VISION = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 8, "patch_size": 4}
 FAMILIES = {
     "llama": LlamaConfig(
         **USUAL,
@@ -209,6 +216,20 @@ FAMILIES = {
 }
 
 
+FAMILIES["gemma3-pictures"] = Gemma3Config(
+    text_config={**FAMILIES["gemma3"].to_dict(), "num_hidden_layers": 2, "layer_types": ["sliding_attention", "full_attention"]},
+    vision_config=SiglipVisionConfig(**VISION),
+    mm_tokens_per_image=4,
+    image_token_index=7,
+)
+FAMILIES["ministral3-pictures"] = Mistral3Config(
+    text_config=FAMILIES["ministral3"].to_dict(),
+    vision_config=PixtralVisionConfig(**{**VISION, "head_dim": 4}),
+    image_token_index=7,
+    tie_word_embeddings=False,
+)
+
+
 def write(names: list) -> None:
     file = DATA / "families.json"
     results = json.loads(file.read_text()) if names else {}
@@ -219,14 +240,7 @@ def write(names: list) -> None:
         shutil.rmtree(directory, ignore_errors=True)
         random_model(config, seed_of(name)).save_pretrained(directory)
         (directory / "generation_config.json").unlink(missing_ok=True)
-        exact, field = (
-            forward_backward(
-                AutoModelForCausalLM.from_pretrained(
-                    directory, dtype=dtype, attn_implementation="eager", experts_implementation="eager"
-                ).train()
-            )
-            for dtype in (torch.float64, torch.float32)
-        )
+        exact, field = (forward_backward(loaded(directory, config, dtype)) for dtype in (torch.float64, torch.float32))
         gradients = [part for n, g in exact["gradients"].items() for part in as_trained(n, g, config.model_type)]
         tensors = {"logits": exact["logits"]} | {f"gradient/{n}": g for n, g in gradients}
         save_file({n: t.float().contiguous() for n, t in tensors.items()}, DATA / f"family-{name}.safetensors")
@@ -242,8 +256,27 @@ def write(names: list) -> None:
     file.write_text(json.dumps({name: results[name] for name in FAMILIES}, indent=1) + "\n")
 
 
+def class_of(config):
+    return AutoModelForImageTextToText if "vision_config" in config.sub_configs else AutoModelForCausalLM
+
+
+def loaded(directory, config, dtype):
+    """A model that computes as in training. The parts around a language model get no gradient from text."""
+    options = {"attn_implementation": "eager", "experts_implementation": "eager"}
+    model = class_of(config).from_pretrained(directory, dtype=dtype, **options)
+    if class_of(config) is AutoModelForCausalLM:
+        return model.train()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("language_model" in name or name.startswith("lm_head"))
+    return model.eval()  # Gemma 3 in training wants the places of pictures, and no model here has dropout
+
+
 def as_trained(name: str, tensor, family: str) -> list:
-    """The trainer's tensors for a parameter: it has a matrix for each expert, and transformers holds all of them in one."""
+    """
+    The trainer's tensors for a parameter: it has a matrix for each expert, and transformers holds all of them in one; the names
+    are those of a language model by itself.
+    """
+    name = name.replace("model.language_model.", "model.")
     if ".experts." not in name or name.endswith("_bias"):
         return [(name, tensor)]
     before, part = name.split(".experts.")
@@ -266,7 +299,7 @@ def seed_of(name: str) -> int:
 def random_model(config, seed: int):
     """Large weights, so that softmax, activations and caps work far from their linear range; norms around their start."""
     generator = torch.Generator().manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(config)
+    model = class_of(config).from_config(config)
     with torch.no_grad():
         for name, weight in model.named_parameters():
             noise = torch.randn(weight.shape, generator=generator)

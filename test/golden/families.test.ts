@@ -4,13 +4,15 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import { compile } from "../../trainer/compile/compile.ts";
-import { families, familyRules, rawConfig } from "../../trainer/contract/families.ts";
+import { families, familyRules, rawConfig, wrappers } from "../../trainer/contract/families.ts";
 import { usualMethod } from "../../trainer/contract/methods/index.ts";
-import { type ModelConfig, modelConfig } from "../../trainer/contract/model.ts";
+import { type ModelConfig, modelConfig, unnested } from "../../trainer/contract/model.ts";
 import { ropeTypes } from "../../trainer/contract/rope.ts";
 import { modelConfigOf } from "../support/modelDirectory.ts";
 import { goldenPath, readFamilies } from "./goldens.ts";
 import { holdGradients, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
+
+const members = z.record(z.string(), z.unknown());
 
 const variants = {
   "cpu in F32": onCpu,
@@ -28,8 +30,9 @@ describe("families", () => {
 
 test("every family, each of its biases and its window, and every rotary embedding has a golden", () => {
   const goldens = readFamilies().map(({ name, settings: { base } }) => {
-    const config = rawConfig.parse(JSON.parse(readFileSync(goldenPath(`${base}/config.json`), "utf8")));
-    return { name, config, model: modelConfigOf(goldenPath(base)) };
+    const outer = members.parse(JSON.parse(readFileSync(goldenPath(`${base}/config.json`), "utf8")));
+    const config = rawConfig.parse(unnested(outer));
+    return { name, outer, config, model: modelConfigOf(goldenPath(base)) };
   });
   const first = goldens.filter(({ name }) => !name.includes("-")).map(({ model }) => model.family);
   assert.deepEqual(first.toSorted(), families.toSorted(), "a name without a hyphen is the first golden of a family");
@@ -44,6 +47,11 @@ test("every family, each of its biases and its window, and every rotary embeddin
     const hasWindow = ours.some(({ model }) => model.slidingWindow !== undefined);
     assert.equal(hasWindow, window !== undefined, `${family} with a window`);
   }
+  for (const type of wrappers)
+    assert.ok(
+      goldens.some(({ outer, model }) => outer.model_type === type && model.wrapped),
+      `the language model of a ${type}`,
+    );
   const types = z.looseObject({ rope_type: z.string() });
   const named = goldens.map(({ config }) => types.safeParse(config.rope_parameters).data?.rope_type);
   for (const type of ropeTypes) assert.ok(named.includes(type), `a rotary embedding of type ${type}`);

@@ -5,11 +5,12 @@ import { type ModelConfig, readModelConfig } from "../../trainer/contract/model.
 import type { BaseTensors } from "../../trainer/engine/baseValues.ts";
 import { type ModelFiles, readTensorTable } from "../../trainer/formats/huggingFace.ts";
 import { withExperts } from "../../trainer/weights/fusedExperts.ts";
+import { languageModel } from "../../trainer/weights/modelTensors.ts";
 
 export const modelConfigOf = (directory: string): ModelConfig =>
   readModelConfig(JSON.parse(readFileSync(path.join(directory, "config.json"), "utf8")));
 
-/** The tensors of every safetensors file in `directory`, with a matrix for each expert. */
+/** The tensors of every safetensors file in `directory`, with a matrix for each expert; of a model with pictures the language model's. */
 export async function tensorsOf(directory: string): Promise<BaseTensors> {
   const names = readdirSync(directory);
   const size = (name: string) => statSync(path.join(directory, name)).size;
@@ -21,8 +22,10 @@ export async function tensorsOf(directory: string): Promise<BaseTensors> {
     read,
   };
   const stored = await readTensorTable(names, files);
+  const config = names.includes("config.json") ? modelConfigOf(directory) : undefined;
+  const own = config?.wrapped ? languageModel(stored) : stored;
   return {
-    table: names.includes("config.json") ? withExperts(stored, modelConfigOf(directory), true) : stored,
+    table: config ? withExperts(own, config, true) : own,
     localFile: async (name) => path.join(directory, name),
     read,
   };

@@ -54,7 +54,7 @@ export async function modelTensors(stored: Table, facts: CheckpointFacts): Promi
 }
 
 /** The tensors of the language model by its own names; those of a base that prepare wrote have them already. */
-function languageModel(table: Table): Table {
+export function languageModel(table: Table): Table {
   if (![...table.keys()].some((name) => ownName(name) !== undefined && name !== head)) return table;
   const own = [...table.values()].filter(({ name }) => ownName(name) !== undefined);
   return renamed(new Map(own.map((tensor) => [tensor.name, tensor])), (name) => ownName(name)!);
