@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
-import { converse, type Message, type Speaker } from "./conversation.ts";
+import { stripVTControlCharacters } from "node:util";
+import { converse, type Message, type Speaker, show } from "./conversation.ts";
 
 /** Answers with the number of messages that it received. */
 const counting: Speaker = async function* (messages) {
@@ -53,4 +54,36 @@ test("Ctrl-C on a terminal ends the answer and the chat", async () => {
   const printed = String(output.read());
   assert.match(printed, /word 2 /);
   assert.doesNotMatch(printed, /word 12|word 1 .*word 1 /s);
+});
+
+const thinking: Speaker = async function* (_, signal, onThought) {
+  onThought?.("Sums ");
+  onThought?.("are easy.");
+  if (!signal.aborted) yield "4";
+};
+
+test("thoughts are no part of the chat, and are shown on a terminal alone", async () => {
+  const shown = async (speak: Speaker, terminal: boolean) => {
+    let [text, lines] = ["", ""];
+    const answer = await show(speak, [], {
+      write: (piece) => {
+        text += stripVTControlCharacters(piece);
+      },
+      print: (line) => {
+        lines += line;
+      },
+      signal: new AbortController().signal,
+      terminal,
+    });
+    return { answer, text, lines };
+  };
+  assert.deepEqual(await shown(thinking, true), { answer: "4", text: "Sums are easy.\n\n4\n", lines: "" });
+  assert.deepEqual(await shown(thinking, false), { answer: "4", text: "4\n", lines: "" });
+  const endless: Speaker = async function* (_, __, onThought) {
+    onThought?.("Hm.");
+    yield "";
+  };
+  const { text, lines } = await shown(endless, false);
+  assert.equal(text, "\n");
+  assert.match(lines, /raise --max-tokens/);
 });

@@ -75,7 +75,8 @@ async function open(
 ): Promise<OpenSpeaker> {
   const chat = await Chat.open({ model, threads, ...(adapter && { adapter }) });
   return {
-    speak: (messages, signal) => chat.answer(messages, { ...sampling, signal }),
+    speak: (messages, signal, onThought) =>
+      chat.answer(messages, { ...sampling, signal, ...(onThought && { onThought }) }),
     close: () => chat.close(),
   };
 }

@@ -6,7 +6,7 @@ import { type Command, clusterOptions, commonOptions, outputFormats, type Sessio
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { claimDirectories } from "../cluster/claimDirectories.ts";
 import { connectBy } from "../cluster/connect.ts";
-import { converse, type Speaker, type Talk } from "../conversation.ts";
+import { converse, type Speaker, show, type Talk } from "../conversation.ts";
 import { readClaims } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { type OpenSpeaker, type SpeakerOptions, speakerOfAdapter, speakerOfDirectory } from "../speaker.ts";
@@ -20,6 +20,7 @@ const usage = {
     "  luthier chat ./out/merged",
     "  luthier chat ./out/adapter --base ./models/base --prompt 'Hello'",
     "  luthier chat --adapter NAME --kubeconfig FILE",
+    "The thoughts that a model writes before its answer are dimmed on a terminal and left out elsewhere; json has both.",
     "The volumes of a cluster's Adapter must be directories on this machine, or be mounted here (--claim).",
   ],
   options: {
@@ -102,12 +103,23 @@ async function answerOnce(
   speak: Speaker,
   prompt: string,
   format: (typeof outputFormats)[number],
-  { write, signal }: Session,
+  { write, screen, signal }: Session,
 ): Promise<void> {
-  let answer = "";
-  for await (const piece of speak([{ role: "user", content: prompt }], signal)) {
-    answer += piece;
-    if (format === "text") write(piece);
+  const messages = [{ role: "user", content: prompt }] as const;
+  switch (format) {
+    case "text":
+      await show(speak, messages, {
+        ...{ write, signal, print: (line: string) => screen.print(line) },
+        terminal: process.stdout.isTTY === true,
+      });
+      return;
+    case "json": {
+      let [thoughts, answer] = ["", ""];
+      const onThought = (piece: string) => {
+        thoughts += piece;
+      };
+      for await (const piece of speak(messages, signal, onThought)) answer += piece;
+      write(`${JSON.stringify({ prompt, ...(thoughts !== "" && { thoughts }), answer })}\n`);
+    }
   }
-  write(format === "text" ? "\n" : `${JSON.stringify({ prompt, answer })}\n`);
 }

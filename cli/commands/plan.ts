@@ -15,6 +15,7 @@ import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
+import { type EndToken, endTokensOf } from "../../trainer/data/encoding/endTokens.ts";
 import { gpus, listedGpu } from "../../trainer/planning/gpus.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
 import { efficiency } from "../../trainer/planning/roofline.ts";
@@ -80,7 +81,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   try {
     const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), directory);
     await ensureNative(session.screen);
-    const { input, samples } = await inputOf(job, places, machine, session);
+    const { input, samples, endTokens } = await inputOf(job, places, machine, session);
     const made = planOrFail(input);
     const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
     if (format === "json")
@@ -90,10 +91,12 @@ async function run(args: Arguments, session: Session): Promise<number> {
           availableBytes: machine.availableBytes,
           ...targetFacts(machine.target),
           frontier,
+          endTokens,
           samples,
         }),
       );
-    else session.write(`${[...planLines(made, input, frontier), ...sampleLines(samples)].join("\n")}\n`);
+    else
+      session.write(`${[...planLines(made, { ...input, endTokens }, frontier), ...sampleLines(samples)].join("\n")}\n`);
     return made.fits ? exitCode.done : exitCode.invalid;
   } finally {
     if (kept === undefined) rmSync(directory, { recursive: true, force: true });
@@ -138,7 +141,7 @@ async function inputOf(
   { claims, artifactRoot, locations }: LocalPlaces,
   machine: Machine,
   { screen, signal }: Session,
-): Promise<{ input: PlanInput; samples: Sample[] }> {
+): Promise<{ input: PlanInput; samples: Sample[]; endTokens: EndToken[] }> {
   const spec = trainingPart(job.spec);
   const stores = new Stores({ claims, locations, log: (line) => screen.print(line), signal });
   const view = createStageView(() => `${job.metadata.name}: counting the inputs`);
@@ -161,7 +164,8 @@ async function inputOf(
   const { model, baseDataType, quantized, dataset } = figures;
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
   const { files } = await datasetFiles(settings.dataset, stores);
-  const samples = await readSamples(stores, { settings: settings.dataset, files }, await base.codec(), 1, signal);
+  const codec = await base.codec();
+  const samples = await readSamples(stores, { settings: settings.dataset, files }, codec, 1, signal);
   return {
     input: {
       settings,
@@ -173,6 +177,7 @@ async function inputOf(
       ...machine,
     },
     samples,
+    endTokens: endTokensOf(codec),
   };
 }
 

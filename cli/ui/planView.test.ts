@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import type { TrainingSpec } from "../../trainer/contract/settings.ts";
+import type { EndToken } from "../../trainer/data/encoding/endTokens.ts";
 import { gpus } from "../../trainer/planning/gpus.ts";
 import type { Plan } from "../../trainer/planning/plan.ts";
 import { type PlanInput, plan } from "../../trainer/planning/plan.ts";
@@ -30,7 +31,7 @@ const inputOn = (
   target: PlanInput["target"],
   availableBytes = 8e9,
   method: TrainingSpec["method"] = { lora: {} },
-): PlanInput => ({
+): PlanInput & { readonly endTokens: readonly EndToken[] } => ({
   settings: effectiveSettings({
     baseModel: { uri: "pvc://base/model" },
     dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 16 },
@@ -43,6 +44,10 @@ const inputOn = (
   availableBytes,
   target,
   isRemote: false,
+  endTokens: [
+    { id: 1, text: "<|im_end|>" },
+    { id: 2, text: "</s>" },
+  ],
 });
 
 test("the plan names a setting that has no effect on a CPU", () => {
@@ -50,6 +55,7 @@ test("the plan names a setting that has no effect on a CPU", () => {
   const lines = planLines(plan(input), input);
   assert.ok(lines.includes("note: training.optimizer.paged has no effect on a CPU"));
   assert.ok(lines.includes("memory, with 1 threads"));
+  assert.ok(lines.includes("end tokens   <|im_end|> (1), </s> (2)"));
   assert.ok(!lines.some((line) => /GPU|not measured/.test(line)));
 });
 

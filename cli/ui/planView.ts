@@ -3,6 +3,7 @@
 import { formatBytes, formatCount, formatMilliseconds, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
 import { counted } from "../../trainer/contract/counted.ts";
+import { type EndToken, endTokensText } from "../../trainer/data/encoding/endTokens.ts";
 import type { Gpu } from "../../trainer/planning/gpus.ts";
 import type { Plan, PlanInput, RecomputeChoice } from "../../trainer/planning/plan.ts";
 import { efficiency, type StepTime } from "../../trainer/planning/roofline.ts";
@@ -29,10 +30,14 @@ const gpuMemoryTexts: Partial<typeof memoryTexts> = {
   process: "context with the kernels (assumed)",
 };
 
+interface Planned extends Pick<PlanInput, "availableBytes" | "target"> {
+  readonly endTokens: readonly EndToken[];
+}
+
 /** `frontier` is given for the full explanation. */
 export function planLines(
   plan: Plan,
-  { availableBytes, target }: Pick<PlanInput, "availableBytes" | "target">,
+  { availableBytes, target, endTokens }: Planned,
   frontier?: readonly RecomputeChoice[],
 ): string[] {
   const { trainableParameters, totalParameters, predictedPeakBytes, sites } = plan;
@@ -50,6 +55,7 @@ export function planLines(
       ["micro-batch", `${plan.microRows} rows of ${plan.spec.rowTokens} tokens`],
       ["recomputed", `${plan.recomputedBlocks} of ${plan.spec.model.layers} blocks in the backward pass`],
       ...(adapted.flat().length === 0 ? [] : [["adapted", adaptedText(adapted)]]),
+      ["end tokens", endTokensText(endTokens)],
     ]),
     "",
     ...(target.device === "cuda" ? [gpuText(target.gpu), ""] : []),

@@ -95,7 +95,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   "givenAdapters.layers": "The adapted blocks; absent: all.",
   wrapped: "Whether it is the language model of a model that reads pictures too.",
   ignoredFields: "Fields of config.json that transformers applies while training, and this trainer does not.",
-  rotatesByLength: "Whether examples beyond the original context are rotated otherwise (longrope).",
+  originalContext: "Tokens up to which all examples are rotated alike (longrope); absent: all are.",
   baseDataType: "Type of the base's weights.",
   baseBytes: "Bytes of the base's weights.",
   quantized: "Quantisation of the base.",

@@ -272,8 +272,8 @@ test("LongRoPE within its original context rotates every example alike", () => {
   const scaling = { rope_scaling: { type: "longrope", ...factors } };
   const at = (context: number) =>
     modelConfig.parse(readModelConfig({ ...llama, model_type: "phi3", ...scaling, max_position_embeddings: context }))
-      .rotatesByLength;
-  assert.deepEqual([at(4096), at(8192)], [undefined, true]);
+      .originalContext;
+  assert.deepEqual([at(4096), at(8192)], [undefined, 4096]);
 });
 
 test("a nested text_config is read, and one beside pictures is refused by name", () => {

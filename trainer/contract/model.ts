@@ -41,7 +41,8 @@ export const modelConfig = z
     tieWordEmbeddings: z.boolean(),
     attentionBias: z.literal(true).optional(),
     mlpBias: z.literal(true).optional(),
-    rotatesByLength: z.literal(true).optional(),
+    /** Tokens up to which all examples are rotated alike (LongRoPE); absent: all are. */
+    originalContext: dimension(16_777_216).optional(),
     experts: z
       .object({
         count: dimension(1024),
@@ -111,13 +112,13 @@ export function readModelConfig(config: unknown): ModelConfig {
   const rotaryWidth = rotaryWidthOf(rope, model);
   const { biases = [] } = rules;
   const ignored = ignoredFields(c);
-  const longRope = rope.scaling?.type === "longrope" && rope.scaling.originalContext < model.contextLength;
+  const original = rope.scaling?.type === "longrope" ? rope.scaling.originalContext : model.contextLength;
   return {
     ...model,
     ...((c.attention_bias ?? rules.attentionBias) &&
       biases.includes("attention_bias") && { attentionBias: true as const }),
     ...(c.mlp_bias && biases.includes("mlp_bias") && { mlpBias: true as const }),
-    ...(longRope && { rotatesByLength: true as const }),
+    ...(original < model.contextLength && { originalContext: original }),
     ...window,
     ...(noRope && noRope.length > 0 && { noRopeLayers: noRope }),
     ...(rope.scaling && { ropeScaling: rope.scaling }),

@@ -7,10 +7,11 @@ import { compile } from "../compile/compile.ts";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
 import type { Codec } from "../data/encoding/codec.ts";
-import type { Opening } from "../data/encoding/opening.ts";
 import { encodePrompt } from "../data/encoding/questions.ts";
+import { spokenParts } from "../data/encoding/thoughts.ts";
 import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import type { Message } from "../data/rows/example.ts";
+import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import { type BaseTensors, baseValues } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
@@ -41,6 +42,8 @@ export interface AnswerOptions {
   temperature: number;
   seed: number;
   signal: AbortSignal;
+  /** Receives the pieces of the thoughts before the answer, where the template marks them by tokens. */
+  onThought?: (piece: string) => void;
 }
 
 const usualCapacity = 4096;
@@ -69,7 +72,7 @@ export class Chat {
     if (adapter?.plainRefusal !== undefined && storage.linear !== "NF4")
       throw invalid("AdapterUnsupported", adapter.plainRefusal);
     const method = adapter ? adapter.settings : ({ kind: "none" } as const);
-    const capacity = Math.min(roomBehind(config, methodOf(method).positionOffset), wanted ?? usualCapacity);
+    const capacity = Math.min(roomBehind(config, methodOf(method)), wanted ?? usualCapacity);
     const shape = { slots: 1, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
     const compiled = compile({
       model: config,
@@ -102,9 +105,12 @@ export class Chat {
     }
   }
 
-  /** Streams the answer to a conversation as pieces of text. Throws a failure when the conversation is too long. */
+  /**
+   * Streams the answer to a conversation as pieces of text, without its thoughts. Throws a failure when the conversation is too
+   * long.
+   */
   async *answer(messages: readonly Message[], options: AnswerOptions): AsyncIterable<string> {
-    const { tokenizer, endIds, opening } = this.#codec;
+    const { tokenizer, endIds } = this.#codec;
     const prompt = await encodePrompt({ messages }, this.#codec);
     const { capacity } = this.#forward.shape;
     if (prompt.length >= capacity) {
@@ -115,16 +121,15 @@ export class Chat {
       );
     }
     const answer: number[] = [];
-    let text = "";
+    const text = new Unfolding(tokenizer);
+    const thoughts = new Unfolding(tokenizer);
     let next = await this.#feed(prompt, options, 0);
     while (!endIds.has(next) && answer.length < options.maxNewTokens && !options.signal.aborted) {
       answer.push(next);
-      const longer = tokenizer.decode(opening ? shownOf(answer, opening) : answer);
-      // A character may need several tokens; until it is complete the text ends with a replacement character.
-      if (!longer.endsWith("\ufffd")) {
-        yield longer.slice(text.length);
-        text = longer;
-      }
+      const parts = spokenParts(answer, this.#codec);
+      const thought = thoughts.next(parts.thoughts, true);
+      if (thought !== "") options.onThought?.(thought);
+      yield text.next(parts.answer, parts.thoughts.length > 0);
       if (prompt.length + answer.length >= capacity) return;
       next = await this.#feed([...prompt, ...answer], options, answer.length);
     }
@@ -178,7 +183,23 @@ async function checkRepeated(base: BaseTensors, { repeated }: PeftAdapter): Prom
   }
 }
 
-/** An answer's tokens without the opening that the template writes before every answer; none while that is not complete. */
-function shownOf(answer: readonly number[], { ids }: Opening): readonly number[] {
-  return answer.every((id, index) => index >= ids.length || id === ids[index]) ? answer.slice(ids.length) : answer;
+/** A text that grows with its tokens. */
+class Unfolding {
+  readonly #tokenizer: Tokenizer;
+  #text = "";
+
+  constructor(tokenizer: Tokenizer) {
+    this.#tokenizer = tokenizer;
+  }
+
+  /** The piece that these tokens, which begin with the earlier ones, add; `trimmed`: without white space at the text's start. */
+  next(tokens: readonly number[], trimmed: boolean): string {
+    const decoded = this.#tokenizer.decode(tokens);
+    const longer = trimmed ? decoded.trimStart() : decoded;
+    // A character may need several tokens; until it is complete the text ends with a replacement character.
+    if (longer.length <= this.#text.length || longer.endsWith("\ufffd")) return "";
+    const piece = longer.slice(this.#text.length);
+    this.#text = longer;
+    return piece;
+  }
 }

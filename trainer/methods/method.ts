@@ -163,6 +163,8 @@ export interface BoundMethod extends SiteRewriter {
   quantizedStart(site: string): QuantizedStart | undefined;
   check(task: MethodTask): string | undefined;
   stepsFault(steps: number): string | undefined;
+  /** Whether the positions before an example are a prompt's, whose keys the model rotates as those of tokens. */
+  readonly hasPrompt: boolean;
   readonly readsInputs: boolean;
   readonly setup: Setup | undefined;
   readonly afterStep: AfterStep | undefined;
@@ -247,6 +249,7 @@ function bind<Settings extends MethodSettings>(
     prefix: (site) => method.prefix?.(site, settings),
     prompt: (site) => method.prompt?.(site, settings),
     positionOffset: method.positionOffset?.(settings) ?? 0,
+    hasPrompt: method.prompt !== undefined,
     readsInputs: method.readsInputs?.(settings) ?? false,
     setup: method.setup && ((host) => method.setup!(host, settings)),
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
@@ -296,6 +299,7 @@ export const noMethod: BoundMethod = {
   prefix: () => undefined,
   prompt: () => undefined,
   positionOffset: 0,
+  hasPrompt: false,
   readsInputs: false,
   setup: undefined,
   afterStep: undefined,

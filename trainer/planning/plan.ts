@@ -277,7 +277,7 @@ function storageOf(quantized: MemoryFacts["quantized"], dense: "F32" | "BF16"): 
 
 /** Answers are generated in parallel, as many as an eighth of the memory can cache. */
 function generationOf({ model, settings, dataset, availableBytes, target }: PlanInput, longest: number) {
-  const capacity = Math.min(roomBehind(model, methodOf(settings.method).positionOffset), longest);
+  const capacity = Math.min(roomBehind(model, methodOf(settings.method)), longest);
   const elements = 2 * model.layers * capacity * model.kvHeads * model.headDim;
   const affordable = Math.floor(availableBytes / 8 / (elements * (settings.training.precision === "BF16" ? 2 : 4)));
   const slots = Math.max(1, Math.min(target.mostSlots, dataset.testExamples, affordable));

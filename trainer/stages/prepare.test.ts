@@ -116,7 +116,7 @@ test("rows without a trained token after truncation are dropped, counted and nam
   assert.deepEqual([dataset.badRows, dataset.truncatedExamples, dataset.testExamples], [0, 1, 1]);
   assert.match(dataset.firstOverlong ?? "", /train\.jsonl:41$/);
   assert.deepEqual(
-    logged.map((line) => /(\w+\.jsonl:\d+): too long/.exec(line)?.[1]),
+    logged.flatMap((line) => /(\w+\.jsonl:\d+): too long/.exec(line)?.[1] ?? []),
     ["train.jsonl:41", "test.jsonl:2"],
   );
   assert.match(
@@ -125,7 +125,7 @@ test("rows without a trained token after truncation are dropped, counted and nam
   );
 });
 
-test("the report and the log name unused columns", async (t) => {
+test("the report and the log name unused columns, and the log the end tokens", async (t) => {
   const { file, context, directory } = await place(t);
   const logged: string[] = [];
   const row: object = JSON.parse(chat("a", "b"));
@@ -133,6 +133,7 @@ test("the report and the log name unused columns", async (t) => {
   await appendFile(`${directory}/test.jsonl`, `${JSON.stringify({ ...row, id: 1, topic: "t" })}\n`);
   const { figures } = await runPrepare(file, { ...context, log: (line) => logged.push(line) });
   assert.deepEqual(figures.dataset.ignoredColumns, ["id", "chosen", "topic"]);
+  assert.ok(logged.includes("tokens that end an answer: <|im_end|> (257)"));
   assert.match(logged.join("\n"), /train\.jsonl: unused columns: id, chosen\n.*test\.jsonl: .*id, topic/);
   assert.match(inputNotes(figures).join(" "), /not used: id, chosen, topic\./);
 });

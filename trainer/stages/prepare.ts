@@ -12,7 +12,8 @@ import { modelConfig } from "../contract/model.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
+import { type Codec, type CodecTexts, codecOf } from "../data/encoding/codec.ts";
+import { endTokensOf, endTokensText } from "../data/encoding/endTokens.ts";
 import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/packed/manifests.ts";
 import { SeenTexts } from "../data/packed/splits.ts";
@@ -137,9 +138,11 @@ class Preparation {
     const texts = await model.codecTexts();
     const seen = new SeenTexts();
     const dataset = await this.#dataset(texts, config.vocabSize, seen);
-    const questions = await this.#questions(texts, config.contextLength, seen);
     // Loads the tokenizer in this process, after those that encode have shown that it is safe to load.
-    const refusal = await ggufRefusal(config, texts);
+    const codec = await codecOf(texts);
+    this.#context.log(`tokens that end an answer: ${endTokensText(endTokensOf(codec))}`);
+    const questions = await this.#questions(codec, config.contextLength, seen);
+    const refusal = ggufRefusal(config, texts, codec);
     return {
       prepareKey: this.#file.prepareKey,
       baseRevision: this.#baseAt.revision ?? original.digest,
@@ -244,7 +247,7 @@ class Preparation {
     return { staged: this.#keep(await putManifest(this.#objects, made.manifest)), ...made };
   }
 
-  async #questions(texts: CodecTexts, contextLength: number, seen: SeenTexts) {
+  async #questions(codec: Codec, contextLength: number, seen: SeenTexts) {
     const { evaluation } = this.#file;
     if (evaluation === undefined) return undefined;
     const { stores, signal } = this.#context;
@@ -253,7 +256,6 @@ class Preparation {
     const onBytes = this.#tokenizing(files);
     // One position of the context is reserved for the answer's first token.
     const maxTokens = Math.min(maxSequenceLength, contextLength - 1);
-    const codec = await codecOf(texts);
     const read = await readQuestions(files, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
     return { staged: this.#keep(await putManifest(this.#objects, read.manifest)), ...read };
   }

@@ -4,6 +4,7 @@ import { ChatTemplate, type TemplateTexts, templateTexts } from "../template/cha
 import { Tokenizer, type TokenizerTexts } from "../tokenizer/tokenizer.ts";
 import { configuredEndIds } from "./endTokens.ts";
 import { type Opening, openingOf } from "./opening.ts";
+import { type Thoughts, thoughtsOf } from "./thoughts.ts";
 import { callEndOf, type TurnEnd, turnEndOf } from "./turnEnd.ts";
 
 export interface CodecTexts extends TokenizerTexts {
@@ -23,6 +24,8 @@ export interface Codec {
   readonly turnEnd: TurnEnd | undefined;
   /** The text that the template writes before every answer; undefined when it writes no token there. */
   readonly opening: Opening | undefined;
+  /** Where the template writes the thoughts before an answer; undefined when it marks none by tokens. */
+  readonly thoughts: Thoughts | undefined;
   /** Tokens with which the template ends an answer, and one that calls a tool, if that is another. */
   readonly templateEndIds: readonly number[];
   /**
@@ -39,8 +42,9 @@ export async function codecOf(texts: CodecTexts): Promise<Codec> {
   const template = Object.keys(templates).length === 0 ? undefined : new ChatTemplate(templates, tokenizer.special);
   const turnEnd = template && turnEndOf(template, tokenizer);
   const opening = template && (await openingOf(template, tokenizer));
+  const thoughts = template && (await thoughtsOf(template, tokenizer));
   const callEnd = template && callEndOf(template, tokenizer, turnEnd);
   const templateEndIds = [turnEnd?.id, callEnd].filter((id) => id !== undefined);
   const endIds = new Set([tokenizer.eosId, ...configuredEndIds(texts), ...templateEndIds]);
-  return { tokenizer, template, turnEnd, opening, templateEndIds, endIds };
+  return { tokenizer, template, turnEnd, opening, thoughts, templateEndIds, endIds };
 }
