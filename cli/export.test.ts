@@ -73,6 +73,8 @@ test("luthier export explains invalid arguments", async (t) => {
     [[`${tiny.directory}/runs/${"0".repeat(64)}/adapter`], 2, /there is no finished adapter/],
     [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--to", "hf://a/b"], 2, /--to hf:\/\/a\/b: not a directory/],
     [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--to", "s3://bucket"], 2, /--to s3:\/\/bucket: not a directory/],
+    [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--to", "oci://a/B:v1"], 2, /must be oci:\/\/REGISTRY\/REPOSITORY/],
+    [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--profile", "Image"], 2, /--profile needs --to oci:/],
     [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--dtype", "F8"], 2, /--dtype is BF16 or F16 or F32/],
     [
       [`${tiny.directory}/runs/${"0".repeat(64)}`, "--format", "merged", "--pad-ranks"],

@@ -78,7 +78,10 @@ export function localPlaces(
   const artifactRoot = storeLayout.root(artifactsUri, job.metadata.namespace ?? "default");
   const locations = [
     ...inputLocations(job.spec, givenSources(job.spec.method)),
-    ...locationsOf([{ ...job.spec.artifacts, uri: artifactRoot }]),
+    ...locationsOf([
+      { ...job.spec.artifacts, uri: artifactRoot },
+      ...(job.spec.adapter?.exports ?? []).map(({ oci }) => oci),
+    ]),
   ];
   return { claims: all, artifactRoot, locations };
 }

@@ -14,6 +14,7 @@ import {
   exportEntry,
   exportKinds,
   floatTypes,
+  profiles,
   quantizations,
 } from "../../trainer/contract/exports.ts";
 import { artifactsUri } from "../../trainer/contract/locations.ts";
@@ -40,13 +41,23 @@ const usage = {
     "  luthier export out/default/runs/353e…/adapter --to s3://models/support-bot",
     "  luthier export out/default/runs/353e…/adapter --format gguf --quantization Q8_0 --to out/for-llama-cpp",
     "  luthier export out/default/runs/353e…/adapter --format adapter --dtype BF16 --pad-ranks --to out/for-vllm",
+    "  luthier export out/default/runs/353e…/adapter --to oci://registry.example/team/support-bot:v1 --profile ModelPack",
+    "A registry gets a copy of the export beside the adapter, under a tag of the revision and the tag in --to. Its login is that",
+    "of docker, podman or buildah.",
     "Credentials for s3:// come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else from",
     "a profile in ~/.aws (AWS_PROFILE).",
     "The command reuses a finished export and writes nothing. A stopped export leaves no partial files. --to names a new or an",
     "empty directory or prefix: an export never replaces files that it did not write.",
   ],
   options: {
-    to: { value: "PLACE", help: "a directory or URI; default: beside the adapter, below its run" },
+    to: {
+      value: "PLACE",
+      help: "a directory, a URI, or a registry (oci://REGISTRY/REPOSITORY[:TAG]); default: beside the adapter, below its run",
+    },
+    profile: {
+      value: "PROFILE",
+      help: "oci://: Image, which Kubernetes mounts as a volume (default), or ModelPack, CNCF's artifact",
+    },
     format: {
       value: "FORMAT",
       help: "merged: base and adapter as one model (default); gguf: the same as a file for llama.cpp; adapter: the adapter by itself, in PEFT's layout; ggufAdapter: the same for llama.cpp",
@@ -73,22 +84,25 @@ export const exportCommand: Command = { usage, run, onInterrupt: "stopping; an u
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const threads = integerOf(args, "threads", 1, 1024, 0);
-  const entry = entryOf(args);
-  const source = sourceOf(args.positionals[0] ?? "");
   const to = optionOf(args, "to");
-  const target = to === undefined ? undefined : targetOf(to);
+  const registry = registryOf(args, to);
+  const entry = entryOf(args, registry?.oci);
+  const source = sourceOf(args.positionals[0] ?? "");
+  const target = to === undefined || registry !== undefined ? undefined : targetOf(to);
   const claims = new Map([...readClaims(args.values.get("claim") ?? []), ...source.claims, ...(target?.claims ?? [])]);
   const stores = new Stores({ claims, log: (line) => session.screen.print(`  ${line}`), signal: session.signal });
   const file = { ...(await classified(() => exportFileOf(stores, source))), export: entry };
-  const placed = target === undefined ? file : { ...file, destination: target.uri };
+  const placed = { ...file, ...(target && { destination: target.uri }), ...(registry?.tag && { tag: registry.tag }) };
   const place = localPath(exportUri(placed), claims);
   await classified(() => requireDestination(placed, stores, { place }));
   await ensureNative(session.screen);
   const { figures, reused } = await watched(entry.name, session, (context) =>
     runExport(placed, { ...context, stores, threads }),
   );
-  if (format === "json") session.write(jsonText({ ...figures, place, reused }));
-  else session.write(`${resultLines(figures, place, reused).join("\n")}\n`);
+  const artifact = registry && `${registry.oci.uri}@${figures.artifactDigest}`;
+  const result = { ...figures, place, ...(artifact !== undefined && { artifact }), reused };
+  if (format === "json") session.write(jsonText(result));
+  else session.write(`${resultLines(result).join("\n")}\n`);
   return 0;
 }
 
@@ -100,7 +114,16 @@ const settingsByFormat = {
   ggufAdapter: { dtype: "dtype" },
 } as const satisfies Record<ExportKind, Partial<Record<keyof typeof usage.options, string>>>;
 
-function entryOf(args: Arguments): ExportFile["export"] {
+/** The repository of `--to`, and the tag in it. */
+function registryOf(args: Arguments, to: string | undefined) {
+  const profile = choiceIfGiven(args, "profile", profiles);
+  const [, uri, tag] = /^(oci:\/\/.+?)(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?$/.exec(to ?? "") ?? [];
+  if (uri !== undefined) return { oci: { uri, ...(profile !== undefined && { profile }) }, tag };
+  if (profile !== undefined) throw new UsageError("--profile needs --to oci://REGISTRY/REPOSITORY");
+  return undefined;
+}
+
+function entryOf(args: Arguments, oci: { uri: string } | undefined): ExportFile["export"] {
   const format = choiceOf(args, "format", exportKinds, "merged");
   const own = new Map<string, string>(Object.entries(settingsByFormat[format]));
   const given: Record<string, string | number | boolean> = {};
@@ -111,7 +134,11 @@ function entryOf(args: Arguments): ExportFile["export"] {
     if (setting === undefined) throw new UsageError(`--${name} is no option of --format ${format}`);
     given[setting] = value;
   }
-  const parsed = exportEntry.safeParse({ name: optionOf(args, "name") ?? format, [format]: given });
+  const parsed = exportEntry.safeParse({
+    name: optionOf(args, "name") ?? format,
+    [format]: given,
+    ...(oci && { oci }),
+  });
   if (parsed.success) return parsed.data;
   throw new UsageError(z.prettifyError(parsed.error));
 }
@@ -218,18 +245,27 @@ async function watched<T>(
   }
 }
 
-function resultLines(
-  figures: Awaited<ReturnType<typeof runExport>>["figures"],
-  place: string,
-  reused: boolean,
-): string[] {
-  const { name, sizeBytes, shards, maxLogitDifference, klDivergence } = figures;
+type Result = Awaited<ReturnType<typeof runExport>>["figures"] & {
+  place: string;
+  artifact?: string;
+  reused: boolean;
+};
+
+function resultLines(result: Result): string[] {
+  const { name, sizeBytes, shards, maxLogitDifference, klDivergence, place, reused } = result;
+  const { artifact, artifactBytes = 0, uploadedBytes = 0 } = result;
   return [
     `${name} is ${reused ? "already complete" : "written, read back and verified"}`,
     ...table([
       ["  size", `${formatBytes(sizeBytes)} in ${shards} shard${shards === 1 ? "" : "s"}`],
       ["  logits", `differ by at most ${formatFigure(maxLogitDifference)} (KL ${formatFigure(klDivergence)})`],
       ["  place", place],
+      ...(artifact === undefined
+        ? []
+        : [
+            ["  artifact", artifact],
+            ["  uploaded", `${formatBytes(uploadedBytes)} of ${formatBytes(artifactBytes)}, read back and verified`],
+          ]),
     ]),
   ];
 }

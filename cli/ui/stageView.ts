@@ -22,6 +22,7 @@ const phaseTexts: Record<Progress["phase"], string> = {
   Saving: "saving",
   Merging: "merging",
   Verifying: "verifying by reading back",
+  Uploading: "uploading",
 };
 
 export interface StageView extends Block {

@@ -2,6 +2,7 @@
 import { type AdapterSpec, adapterSpec } from "../api/adapter.ts";
 import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
+import { labels } from "../api/names.ts";
 import { calmReasons } from "../api/outcome.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
@@ -14,10 +15,10 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import type { EventRecorder } from "../runtime/events.ts";
 import { writeStatus } from "../runtime/status.ts";
-import type { Caches } from "../shared/caches.ts";
+import { type Caches, inNamespace } from "../shared/caches.ts";
 import { tellTransition } from "../shared/transition.ts";
 import { decide, road } from "./decide.ts";
-import { exportJobName, exportKey, isFinished } from "./exports.ts";
+import { exportJobName, isFinished, promotedAt, requested } from "./exports.ts";
 import type { Decision, ExportWorld, World } from "./world.ts";
 
 const manager = "luthier-adapter";
@@ -93,16 +94,31 @@ export class AdapterReconciler {
     return { ...world, spec: parsed.data, exports, staleJobs };
   }
 
+  /** The promoted Adapter of a FineTuneJob is the one that was promoted last. */
+  #isPromoted(adapter: Adapter): boolean {
+    const job = adapter.metadata.labels?.[labels.job];
+    const all = job === undefined ? [] : this.#caches.adapters.byIndex("job", inNamespace(adapter, job));
+    return promotedAt(adapter) !== "" && all.every((other) => promotedAt(other) <= promotedAt(adapter));
+  }
+
+  #isUnfinished(adapter: Adapter, name: string): boolean {
+    const job = this.#caches.jobs.get(inNamespace(adapter, name));
+    return job !== undefined && !hasEnded(job);
+  }
+
   async #export(adapter: Adapter, spec: AdapterSpec, entry: ExportWorld["entry"]): Promise<ExportWorld> {
-    const key = exportKey(adapter, entry);
+    const { key, tag } = requested(adapter, entry, {
+      isPromoted: this.#isPromoted(adapter),
+      isUnfinished: (name) => this.#isUnfinished(adapter, name),
+    });
+    const wanted = { entry, key, ...(tag !== undefined && { tag }) };
     const before = adapter.status?.exports?.find((one) => one.key === key);
     const job = this.#caches.jobs.get(`${adapter.metadata.namespace}/${exportJobName(key)}`);
     // A finished export needs no Job. An export with an unfinished Job is not finished, even if the status claims it.
     if (before && isFinished(before, key, spec) && (job === undefined || hasEnded(job)))
-      return { entry, key, job: undefined, state: { kind: "Absent" } };
+      return { ...wanted, job: undefined, state: { kind: "Absent" } };
     return {
-      entry,
-      key,
+      ...wanted,
       ...(await observeJob({ client: this.#client, clock: this.#clock, ...this.#caches }, adapter, exportJobName(key))),
     };
   }

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { parse } from "yaml";
 import type { Envelope } from "../../trainer/contract/report.ts";
 import { exportFileSchema } from "../../trainer/contract/runFile.ts";
+import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { adapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations, labels } from "../api/names.ts";
@@ -21,7 +22,7 @@ import {
 } from "../testing/builders.ts";
 import { actions, ready, stalled } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
-import { exportJob, exportKey } from "./exports.ts";
+import { exportJob, exportKey, requested } from "./exports.ts";
 import type { ExportWorld, World } from "./world.ts";
 
 const merged = { name: "merged", merged: {} };
@@ -58,6 +59,63 @@ for (const base of ["Original", "Dequantized"] as const) {
     assert.equal(key === exportKey(adapter, merged), base === "Original");
   });
 }
+
+const pushed = {
+  name: "merged",
+  merged: {},
+  oci: { uri: "oci://registry.example/team/bot", secretRef: { name: "login" } },
+};
+const promotedAdapter = (at: string): Adapter => ({
+  ...adapter,
+  metadata: { ...adapter.metadata, annotations: { [annotations.promotedAt]: at } },
+});
+
+test("an export to a registry has the registry's location and Secret, and its content is that of an export without", () => {
+  const key = exportKey(adapter, pushed);
+  const asked = exportJob(adapter, adapter.spec, { entry: pushed, key }, trainer);
+  const file = exportFileSchema.parse(parse(asked.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
+  assert.deepEqual(file.locations, [{ uri: pushed.oci.uri, secretRef: { name: "login" } }]);
+  assert.equal(file.tag, undefined);
+  assert.match(JSON.stringify(asked.spec?.template.spec?.volumes), /"\.dockerconfigjson"/);
+  assert.notEqual(key, exportKey(adapter, merged));
+  assert.equal(storeLayout.export("run", pushed), storeLayout.export("run", merged));
+});
+
+test("the tag of the promoted revision moves once the Job that writes has ended, and only for the promoted revision", () => {
+  const promoted = promotedAdapter("2026-01-02T00:00:00Z");
+  const plain = exportKey(promoted, pushed);
+  const tagged = exportKey(promoted, pushed, { tagged: true });
+  const ended = { isUnfinished: () => false };
+  const tag = "merged-promoted";
+  assert.deepEqual(requested(adapter, pushed, { isPromoted: true, ...ended }), { key: plain });
+  assert.deepEqual(requested(promoted, pushed, { isPromoted: true, isUnfinished: () => true }), { key: plain });
+  assert.deepEqual(requested(promoted, pushed, { isPromoted: true, ...ended }), { key: tagged, tag });
+  assert.deepEqual(requested(promoted, pushed, { isPromoted: false, ...ended }), { key: plain });
+  const done = { name: "merged", key: tagged, jobName: "export", state: "Ready" as const };
+  const superseded = { ...promoted, status: { exports: [done] } };
+  assert.deepEqual(requested(superseded, pushed, { isPromoted: false, ...ended }), { key: tagged, tag });
+  assert.deepEqual(requested(promoted, merged, { isPromoted: true, ...ended }), { key: exportKey(promoted, merged) });
+  const later = promotedAdapter("2026-01-03T00:00:00Z");
+  assert.notEqual(requested(later, pushed, { isPromoted: true, ...ended }).key, tagged);
+  const job = exportJob(promoted, promoted.spec, { entry: pushed, key: tagged, tag }, trainer);
+  const file = exportFileSchema.parse(parse(job.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
+  assert.equal(file.tag, tag);
+});
+
+test("a ready export names its artifact by the repository of the spec and the digest, with its tags", () => {
+  const artifactDigest = `sha256:${"c".repeat(64)}`;
+  const state = written({
+    figures: { ...figures, artifactDigest, artifactBytes: 9, uploadedBytes: 9 },
+  } as Partial<Envelope>);
+  const world = aWorld(state);
+  const exports = world.exports.map((one) => ({ ...one, entry: pushed, tag: "merged-promoted" }));
+  const { status } = decide({ ...world, exports });
+  assert.deepEqual(status.exports?.[0]?.artifact, {
+    uri: `oci://registry.example/team/bot@${artifactDigest}`,
+    tags: [`merged-${adapter.spec.provenance.runHash.slice(0, 12)}`, "merged-promoted"],
+    sizeBytes: 9,
+  });
+});
 
 test("an export that has no Job gets one, and the Adapter is not ready", () => {
   const decision = decide(aWorld({ kind: "Absent" }));

@@ -1,7 +1,7 @@
 /** One export of an Adapter: its name, its Job, and its state, derived from the Job. Pure. */
 import { createHash } from "node:crypto";
-import type { ExportEntry } from "../../trainer/contract/exports.ts";
-import { canonicalExport } from "../../trainer/contract/hashes.ts";
+import { type ExportEntry, promotedTag, revisionTag } from "../../trainer/contract/exports.ts";
+import { canonicalExport, canonicalJson } from "../../trainer/contract/hashes.ts";
 import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { ExportFigures } from "../../trainer/contract/report.ts";
 import { applied } from "../../trainer/contract/setting.ts";
@@ -25,10 +25,39 @@ import { isUnexplained } from "../jobs/waiting.ts";
 import type { ExportWorld, World } from "./world.ts";
 
 /** Key of a requested export; a new `luthier.dev/requested-at` on the Adapter requests all exports again. */
-export function exportKey(adapter: Adapter, entry: ExportEntry): string {
+export function exportKey(adapter: Adapter, entry: ExportEntry, { tagged = false } = {}): string {
   const request = adapter.metadata.annotations?.[annotations.requestedAt] ?? "";
-  const asked = `${adapter.metadata.uid}\n${request}\n${canonicalExport(entry)}`;
-  return createHash("sha256").update(asked).digest("hex").slice(0, 16);
+  const asked = [adapter.metadata.uid, request, canonicalExport(entry)];
+  // A push is done again for another repository, and once more for each promotion.
+  if (entry.oci !== undefined) asked.push(canonicalJson(entry.oci), ...(tagged ? [promotedAt(adapter)] : []));
+  return createHash("sha256").update(asked.join("\n")).digest("hex").slice(0, 16);
+}
+
+export const promotedAt = ({ metadata }: Adapter) => metadata.annotations?.[annotations.promotedAt] ?? "";
+
+/** The facts that decide whether an export moves the tag of the promoted revision. */
+export interface Promotion {
+  /** No other Adapter of the FineTuneJob was promoted later. */
+  isPromoted: boolean;
+  /** Whether the Job with this name exists and has not ended. */
+  isUnfinished: (jobName: string) => boolean;
+}
+
+/**
+ * The key of an export now, and the tag that its Job moves. The promotion of an Adapter does not interrupt a Job that still
+ * writes or pushes: another one follows and moves the tag. A tag that was moved is not moved back.
+ */
+export function requested(
+  adapter: Adapter,
+  entry: ExportEntry,
+  { isPromoted, isUnfinished }: Promotion,
+): Pick<ExportWorld, "key" | "tag"> {
+  const key = exportKey(adapter, entry);
+  if (entry.oci === undefined || promotedAt(adapter) === "") return { key };
+  const tagged = exportKey(adapter, entry, { tagged: true });
+  const isTagged = adapter.status?.exports?.some((one) => one.key === tagged && one.state === "Ready") === true;
+  if (isPromoted && !isUnfinished(exportJobName(key))) return { key: tagged, tag: promotedTag(entry) };
+  return isTagged ? { key: tagged, tag: promotedTag(entry) } : { key };
 }
 
 export const exportJobName = (key: string) => `export-${key}`;
@@ -36,7 +65,7 @@ export const exportJobName = (key: string) => `export-${key}`;
 export function exportJob(
   adapter: Adapter,
   spec: AdapterSpec,
-  { entry, key }: Pick<ExportWorld, "entry" | "key">,
+  { entry, key, tag }: Pick<ExportWorld, "entry" | "key" | "tag">,
   { trainerImage, pods }: Pick<World, "trainerImage" | "pods">,
 ): Job {
   const { execution, artifactRoot } = spec;
@@ -45,7 +74,7 @@ export function exportJob(
     name: exportJobName(key),
     owner: adapter,
     labels: { [labels.adapter]: adapter.metadata.name, ...(job === undefined ? {} : { [labels.job]: job }) },
-    runFile: exportFile(sourceOf(spec), entry),
+    runFile: exportFile(sourceOf(spec, entry), entry, { tag }),
     claims: claimMounts({ read: [], write: artifactRoot }),
     image: trainerImage,
     pods,
@@ -55,12 +84,12 @@ export function exportJob(
   });
 }
 
-function sourceOf(spec: AdapterSpec): ExportSource {
+function sourceOf(spec: AdapterSpec, { oci }: ExportEntry): ExportSource {
   const { artifactRoot, provenance, source, baseModel, execution } = spec;
   const { runHash, evaluationSetDigest } = provenance;
   return {
     artifactRoot,
-    locations: locationsOf([{ ...execution.artifacts, uri: artifactRoot }]),
+    locations: locationsOf([{ ...execution.artifacts, uri: artifactRoot }, oci]),
     runHash,
     adapterDigest: source.digest,
     baseDigest: baseModel.digest,
@@ -144,7 +173,7 @@ export function exportStatus(
     case "Succeeded": {
       const { envelope } = state;
       const figures = envelope?.stage === "Export" && envelope.outcome === "Succeeded" ? envelope.figures : undefined;
-      if (figures?.name === entry.name) return { ...named, ...ready(figures, entry, spec) };
+      if (figures?.name === entry.name) return { ...named, ...ready(figures, world, spec) };
       return { ...named, ...lostExport(withLostReport(lost, world.job), trainerImage) };
     }
   }
@@ -181,7 +210,7 @@ function lostExport(
 
 function ready(
   figures: ExportFigures,
-  entry: ExportEntry,
+  { entry, tag }: Pick<ExportWorld, "entry" | "tag">,
   { artifactRoot, provenance }: AdapterSpec,
 ): Omit<ExportStatus, "name" | "key" | "jobName"> {
   return {
@@ -190,6 +219,14 @@ function ready(
     digest: figures.digest,
     sizeBytes: figures.sizeBytes,
     shards: figures.shards,
+    ...(entry.oci &&
+      figures.artifactDigest !== undefined && {
+        artifact: {
+          uri: `${entry.oci.uri}@${figures.artifactDigest}`,
+          tags: [revisionTag(entry, provenance.runHash), ...(tag === undefined ? [] : [tag])],
+          ...(figures.artifactBytes !== undefined && { sizeBytes: figures.artifactBytes }),
+        },
+      }),
     verified: {
       maxLogitDifference: figureText(figures.maxLogitDifference),
       klDivergence: figureText(figures.klDivergence),

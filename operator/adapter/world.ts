@@ -10,6 +10,8 @@ export interface ExportWorld extends ObservedJob {
   entry: ExportEntry;
   /** Hash of the requested export. */
   key: string;
+  /** The tag of the promoted revision, if its Job moves it. */
+  tag?: string;
 }
 
 export interface World {

@@ -76,6 +76,10 @@ export const exportStatus = z.object({
   digest: digest.optional(),
   sizeBytes: count.optional(),
   shards: count.optional(),
+  artifact: z
+    .object({ uri: text(400), tags: z.array(text(128)).max(2), sizeBytes: count.optional() })
+    .optional()
+    .meta({ description: "The files at the registry: the repository with the digest, and the tags that name it." }),
   verified: z
     .object({ maxLogitDifference: figure, klDivergence: figure })
     .optional()

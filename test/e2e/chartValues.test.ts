@@ -5,8 +5,8 @@ import { before, test } from "node:test";
 import { chart } from "../../demo/install.ts";
 import { run } from "../../terminal/runProgram.ts";
 import { buildPrograms } from "../cluster/programs.ts";
+import { debianProgram } from "../support/debianProgram.ts";
 import { refusal } from "./bench.ts";
-import { findPromtool } from "./promtool.ts";
 import { at, everything, namesOf, objectsIn, ofKind, type Release, renderedText } from "./renderedChart.ts";
 
 let helm = "";
@@ -166,7 +166,7 @@ test("a webhook's Secret is mounted by its two keys, and the policy admits its r
 });
 
 test("the alerts fire when they should and at no other time", async () => {
-  const promtool = await findPromtool();
+  const promtool = await debianProgram("prometheus", "promtool");
   await run(promtool, ["check", "rules", path.join(chart, "files/alerts.yaml")]);
   assert.match(
     (await run(promtool, ["test", "rules", path.join(import.meta.dirname, "alerts.yaml")])).stdout,

@@ -71,7 +71,7 @@ const environment = () => ({
   ROOT_SECRET_KEY: account.AWS_SECRET_ACCESS_KEY,
 });
 
-async function freePort(host: string): Promise<number> {
+export async function freePort(host: string): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const address = server.address();

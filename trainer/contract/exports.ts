@@ -3,8 +3,9 @@
  * is named by.
  */
 import { z } from "zod";
+import { ociUri, registryAccess } from "./locations.ts";
 import { distinct, exactlyOne, ruled } from "./rules.ts";
-import { section, setting, type ValuesOf } from "./setting.ts";
+import { section, setting, type ValuesOf, writtenShape } from "./setting.ts";
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
@@ -94,6 +95,31 @@ export type GgufAdapterSettings = ValuesOf<typeof ggufAdapterTable>;
 export const ggufAdapterRefusal =
   "ggufAdapter is for llama.cpp, which applies only adapters of method.lora on linear layers, without bias, modulesToSave, trainableTokens, targetParameters and embed_tokens: remove this export (gguf holds them merged), or those settings";
 
+/** The forms of an artifact at a registry. */
+export const profiles = ["Image", "ModelPack"] as const;
+
+export const registryTable = {
+  profile: setting(z.enum(profiles), {
+    description:
+      "Form of the artifact. Image (default): a container image with the files under /models, which Kubernetes mounts as an image volume. ModelPack: an artifact of CNCF's model specification, one layer a file.",
+    default: "Image",
+    defaultText: "",
+  }),
+};
+export type Profile = ValuesOf<typeof registryTable>["profile"];
+
+/** The tag of a revision: the same export of the same training always has the same tag. */
+export const revisionTag = ({ name }: { name: string }, runHash: string) => `${name}-${runHash.slice(0, 12)}`;
+
+/** The tag that names the promoted revision. */
+export const promotedTag = ({ name }: { name: string }) => `${name}-promoted`;
+
+/** A copy of a finished export; it is no part of its content. */
+const oci = z.strictObject({ uri: ociUri, ...writtenShape(registryTable), ...registryAccess }).meta({
+  description:
+    "Repository of an OCI registry that the verified files are pushed to, under a tag for each revision; the tag NAME-promoted then names the promoted one.",
+});
+
 /** In the order in which the formats are listed to a user. */
 export const exportKinds = ["merged", "gguf", "adapter", "ggufAdapter"] as const;
 export type ExportKind = (typeof exportKinds)[number];
@@ -135,6 +161,7 @@ export const exportEntry = ruled(
     gguf: gguf.written.optional(),
     adapter: adapter.written.optional(),
     ggufAdapter: ggufAdapter.written.optional(),
+    oci: oci.optional(),
   }),
   exactlyOne("export format", exportKinds),
 ).meta({

@@ -165,7 +165,7 @@ export function validationLossDigest(spec: TrainingSpec, validationDigest: strin
   return `sha256:${sha256(canonicalJson({ hashVersion, kind: "validationLoss", validationDigest, objective, labelSmoothing }))}`;
 }
 
-/** The canonical form of an export: writing out a default does not change it. */
+/** The canonical form of an export's content: writing out a default, or a repository that it is pushed to, does not change it. */
 export function canonicalExport(entry: ExportEntry): string {
   const settings = effectiveExport(entry);
   return canonicalJson({ name: entry.name, [settings.kind]: canonicalSettings(settings) });

@@ -66,15 +66,28 @@ export const artifactsUri = uri(artifactsForm);
 /** A single file that the trainer reads. */
 export const fileUri = uri(artifactsForm);
 
+/** A repository of an OCI registry, without a tag. */
+export const ociUri = z
+  .string()
+  .max(255)
+  .regex(
+    /^oci:\/\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/,
+    "must be oci://REGISTRY/REPOSITORY in lower case, without a tag",
+  );
+
 const secretName = z
   .string()
   .min(1)
   .max(253)
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
 
+/** The key of a Secret of type kubernetes.io/dockerconfigjson. */
+export const registryKey = ".dockerconfigjson";
+
 /** The keys that are read from a Secret; others are ignored. */
 export const secretKeys = {
   hf: { required: ["HF_TOKEN"], optional: [] },
+  oci: { required: [registryKey], optional: [] },
   s3: {
     required: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
     optional: ["AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"],
@@ -83,7 +96,9 @@ export const secretKeys = {
 
 /** The scheme of a URI whose store is reached over a network; undefined for other URIs. */
 export const remoteScheme = (text: string): keyof typeof secretKeys | undefined =>
-  text.startsWith("s3://") ? "s3" : text.startsWith("hf://") ? "hf" : undefined;
+  schemes.find((scheme) => text.startsWith(`${scheme}://`));
+
+const schemes = ["s3", "hf", "oci"] as const;
 
 const endpoint = z
   .string()
@@ -103,6 +118,23 @@ export const access = {
   secretRef: secretRef.optional().meta({
     description:
       "Secret in this namespace with the credentials: for s3:// the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and optionally AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL; for hf:// the key HF_TOKEN. Default: no credentials, for public data.",
+  }),
+};
+
+/** The members beside the `uri` of a repository of a registry. */
+export const registryAccess = {
+  endpoint: z
+    .string()
+    .max(512)
+    .regex(/^https?:\/\/[A-Za-z0-9.-]+(:[0-9]{1,5})?$/, "must be http(s)://HOST[:PORT]")
+    .optional()
+    .meta({
+      description:
+        "Address of the registry, if it is not https:// and the host of the uri: for a registry without TLS, or a mirror.",
+    }),
+  secretRef: secretRef.optional().meta({
+    description:
+      "Secret in this namespace of type kubernetes.io/dockerconfigjson with the login for the registry. Default: no login.",
   }),
 };
 

@@ -18,6 +18,7 @@ const progressLine = z.object({
     "Saving",
     "Merging",
     "Verifying",
+    "Uploading",
   ]),
   /** Work done and to do in this phase, in `unit`s. */
   done: count,

@@ -149,6 +149,11 @@ const exportFigures = z.object({
   /** Base with adapter compared with the merged model that was read back, on held-out prompts. */
   maxLogitDifference: finite,
   klDivergence: finite,
+  /** Digest of the manifest at the registry. */
+  artifactDigest: digest.optional(),
+  /** Bytes of the artifact, and those that were uploaded because the registry did not have them. */
+  artifactBytes: count.optional(),
+  uploadedBytes: count.optional(),
 });
 
 const outcome = z.enum(["Succeeded", "Stopped", "Failed"]);

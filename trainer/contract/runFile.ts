@@ -74,6 +74,11 @@ export const exportFileSchema = z.strictObject({
   export: exportEntry,
   /** Where the export is written. Default: below the run, in the artifact store. */
   destination: artifactsUri.optional(),
+  /** The tag that names the artifact at `export.oci` last, beside that of the revision. */
+  tag: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/)
+    .optional(),
 });
 
 export const runFileSchema = z.discriminatedUnion("stage", [

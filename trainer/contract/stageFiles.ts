@@ -81,7 +81,12 @@ export interface ExportSource extends Pick<Pins, "baseDigest" | "evaluationSetDi
   readonly adapterDigest: string;
 }
 
-export function exportFile(source: ExportSource, entry: ExportEntry): ExportFile {
+/** `tag`: names the artifact at the entry's registry last. */
+export function exportFile(
+  source: ExportSource,
+  entry: ExportEntry,
+  { tag }: { tag?: string | undefined } = {},
+): ExportFile {
   const { artifactRoot, locations, runHash: hash, adapterDigest, baseDigest, evaluationSetDigest } = source;
   return {
     version: 1,
@@ -93,5 +98,6 @@ export function exportFile(source: ExportSource, entry: ExportEntry): ExportFile
     baseDigest,
     ...(evaluationSetDigest !== undefined && { evaluationSetDigest }),
     export: entry,
+    ...(tag !== undefined && { tag }),
   };
 }

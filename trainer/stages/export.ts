@@ -33,6 +33,7 @@ import { verifiedBase } from "../weights/verifiedBase.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { exportUri, finishedExport, requireDestination } from "./exportDirectory.ts";
+import { publishedArtifact } from "./publish.ts";
 
 export interface ExportResult {
   figures: ExportFigures;
@@ -45,13 +46,22 @@ export async function runExport(file: ExportFile, context: StageContext): Promis
   return await classified(async () => {
     const uri = exportUri(file);
     const known = await finishedExport(file, context.stores);
-    if (known && (await isWhole(known.files, context, uri))) return { ...known.result, reused: true };
+    if (known && (await isWhole(known.files, context, uri)))
+      return { ...(await published(file, context, known)), reused: true };
     await requireDestination(file, context.stores);
     await writeExport(file, context, uri);
     const written = await finishedExport(file, context.stores);
     if (!written) throw new Error(`${uri}: the export that was just committed cannot be read`);
-    return { ...written.result, reused: false };
+    return { ...(await published(file, context, written)), reused: false };
   });
+}
+
+type Finished = NonNullable<Awaited<ReturnType<typeof finishedExport>>>;
+
+/** The result of a finished export, which is pushed first if it has a repository. */
+async function published(file: ExportFile, context: StageContext, { result, files }: Finished) {
+  const artifact = await publishedArtifact(file, context, { files, digest: result.figures.digest });
+  return { ...result, figures: { ...result.figures, ...artifact } };
 }
 
 /** Whether an export's files match its manifest; logs the first that does not. */

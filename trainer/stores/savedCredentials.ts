@@ -1,11 +1,12 @@
 /**
  * Credentials saved on this machine by other programs: profiles of AWS' tools (~/.aws/credentials, ~/.aws/config,
- * selected by AWS_PROFILE), and the token of the hub's log-in. A key and its secret always come from the same place,
+ * selected by AWS_PROFILE), the token of the hub's log-in, and the logins at registries of docker, podman and buildah. A key and its secret always come from the same place,
  * never one from the environment and one from a file. Profiles that get keys elsewhere (roles, single sign-on,
  * processes) are not supported.
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { registryKey } from "../contract/locations.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -20,7 +21,11 @@ const settingNames = { AWS_REGION: "region", AWS_ENDPOINT_URL: "endpoint_url" } 
 export async function savedCredentials(environment: Environment): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const home = environment.HOME ?? "";
-  const [profile, token] = await Promise.all([profileOf(environment, home), hubToken(environment, home)]);
+  const [profile, token, registries] = await Promise.all([
+    profileOf(environment, home),
+    hubToken(environment, home),
+    registryLogins(environment, home),
+  ]);
   const take = (names: Readonly<Record<string, string>>) => {
     for (const [name, own] of Object.entries(names)) {
       const value = profile.get(own);
@@ -30,6 +35,7 @@ export async function savedCredentials(environment: Environment): Promise<Map<st
   take(settingNames);
   if (!environment.AWS_ACCESS_KEY_ID && !environment.AWS_SECRET_ACCESS_KEY) take(keyNames);
   if (token !== undefined) found.set("HF_SAVED_TOKEN", token);
+  if (registries !== undefined) found.set(registryKey, registries);
   return found;
 }
 
@@ -63,6 +69,18 @@ async function hubToken(environment: Environment, home: string): Promise<string 
   const cache = environment.XDG_CACHE_HOME || path.join(home, ".cache");
   const file = environment.HF_TOKEN_PATH || path.join(environment.HF_HOME || path.join(cache, "huggingface"), "token");
   return (await textOf(file)).trim() || undefined;
+}
+
+/** The logins of docker, else those of podman and buildah. */
+async function registryLogins(environment: Environment, home: string): Promise<string | undefined> {
+  const { DOCKER_CONFIG: docker, REGISTRY_AUTH_FILE: named, XDG_RUNTIME_DIR: runtime } = environment;
+  const files = [
+    ...(named ? [named] : []),
+    path.join(docker || path.join(home, ".docker"), "config.json"),
+    ...(runtime ? [path.join(runtime, "containers", "auth.json")] : []),
+  ];
+  const texts = await Promise.all(files.map(textOf));
+  return texts.find((text) => text.trim() !== "");
 }
 
 const textOf = (file: string) => readFile(file, "utf8").catch(() => "");

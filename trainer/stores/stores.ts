@@ -12,6 +12,7 @@ import { CredentialSource } from "./credentials.ts";
 import { type Patience, usualPatience } from "./http.ts";
 import { atRevision, HubStore } from "./hubStore.ts";
 import { LocalStore } from "./localStore.ts";
+import { Registry } from "./registry.ts";
 import { S3Store } from "./s3Store.ts";
 import { Scratch } from "./scratch.ts";
 import type { Store } from "./store.ts";
@@ -75,15 +76,33 @@ export class Stores {
     return { uri: atRevision(uri, commit), revision: commit };
   }
 
+  /** The repository of a registry at `oci://HOST/REPOSITORY`. */
+  registry(uri: string): Registry {
+    return new Registry({ uri, ...this.#accessTo(this.#locationOf(uri)) });
+  }
+
   #remoteStore(scheme: "s3:" | "hf:", uri: string): Store {
-    const location = (this.#options.locations ?? [])
-      .filter((one) => isBelow(uri, one.uri))
-      .sort((a, b) => b.uri.length - a.uri.length)[0];
+    const location = this.#locationOf(uri);
     const bucket = scheme === "s3:" ? bucketOf(uri) : "";
     const key = JSON.stringify([scheme, bucket, location?.endpoint, location?.secretRef?.name]);
     const known = this.#remote.get(key);
     if (known) return known;
-    const options = {
+    const options = this.#accessTo(location);
+    const store = scheme === "s3:" ? new S3Store({ ...options, bucket }) : new HubStore(options);
+    this.#remote.set(key, store);
+    return store;
+  }
+
+  /** The location of the longest matching URI. */
+  #locationOf(uri: string): Location | undefined {
+    return (this.#options.locations ?? [])
+      .filter((one) => isBelow(uri, one.uri))
+      .sort((a, b) => b.uri.length - a.uri.length)[0];
+  }
+
+  /** The endpoint and the credentials of a location, and the patience with it. */
+  #accessTo(location: Location | undefined) {
+    return {
       endpoint: location?.endpoint,
       credentials: this.#credentials(location),
       patience: {
@@ -92,9 +111,6 @@ export class Stores {
         ...(this.#options.patience ?? usualPatience),
       },
     };
-    const store = scheme === "s3:" ? new S3Store({ ...options, bucket }) : new HubStore(options);
-    this.#remote.set(key, store);
-    return store;
   }
 
   /** The mounted Secret's credentials; outside a cluster, without one, the environment's. */
