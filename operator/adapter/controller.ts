@@ -101,16 +101,8 @@ export class AdapterReconciler {
     return promotedAt(adapter) !== "" && all.every((other) => promotedAt(other) <= promotedAt(adapter));
   }
 
-  #isUnfinished(adapter: Adapter, name: string): boolean {
-    const job = this.#caches.jobs.get(inNamespace(adapter, name));
-    return job !== undefined && !hasEnded(job);
-  }
-
   async #export(adapter: Adapter, spec: AdapterSpec, entry: ExportWorld["entry"]): Promise<ExportWorld> {
-    const { key, tag } = requested(adapter, entry, {
-      isPromoted: this.#isPromoted(adapter),
-      isUnfinished: (name) => this.#isUnfinished(adapter, name),
-    });
+    const { key, tag } = requested(adapter, entry, { isPromoted: this.#isPromoted(adapter) });
     const wanted = { entry, key, ...(tag !== undefined && { tag }) };
     const before = adapter.status?.exports?.find((one) => one.key === key);
     const job = this.#caches.jobs.get(`${adapter.metadata.namespace}/${exportJobName(key)}`);

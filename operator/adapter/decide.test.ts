@@ -81,22 +81,27 @@ test("an export to a registry has the registry's location and Secret, and its co
   assert.equal(storeLayout.export("run", pushed), storeLayout.export("run", merged));
 });
 
-test("the tag of the promoted revision moves once the Job that writes has ended, and only for the promoted revision", () => {
+test("the tag of the promoted revision moves once the Job that writes is ready, and only for the promoted revision", () => {
   const promoted = promotedAdapter("2026-01-02T00:00:00Z");
   const plain = exportKey(promoted, pushed);
   const tagged = exportKey(promoted, pushed, { tagged: true });
-  const ended = { isUnfinished: () => false };
   const tag = "merged-promoted";
-  assert.deepEqual(requested(adapter, pushed, { isPromoted: true, ...ended }), { key: plain });
-  assert.deepEqual(requested(promoted, pushed, { isPromoted: true, isUnfinished: () => true }), { key: plain });
-  assert.deepEqual(requested(promoted, pushed, { isPromoted: true, ...ended }), { key: tagged, tag });
-  assert.deepEqual(requested(promoted, pushed, { isPromoted: false, ...ended }), { key: plain });
-  const done = { name: "merged", key: tagged, jobName: "export", state: "Ready" as const };
-  const superseded = { ...promoted, status: { exports: [done] } };
-  assert.deepEqual(requested(superseded, pushed, { isPromoted: false, ...ended }), { key: tagged, tag });
-  assert.deepEqual(requested(promoted, merged, { isPromoted: true, ...ended }), { key: exportKey(promoted, merged) });
+  const isPromoted = true;
+  const withExport = (key: string, state: "Pending" | "Running" | "Ready" | "Failed") => ({
+    ...promoted,
+    status: { exports: [{ name: "merged", key, jobName: "export", state }] },
+  });
+  assert.deepEqual(requested(adapter, pushed, { isPromoted }), { key: plain });
+  assert.deepEqual(requested(promoted, pushed, { isPromoted }), { key: tagged, tag });
+  for (const state of ["Pending", "Running", "Failed"] as const)
+    assert.deepEqual(requested(withExport(plain, state), pushed, { isPromoted }), { key: plain }, state);
+  assert.deepEqual(requested(withExport(plain, "Ready"), pushed, { isPromoted }), { key: tagged, tag });
+  assert.deepEqual(requested(promoted, pushed, { isPromoted: false }), { key: plain });
+  assert.deepEqual(requested(withExport(tagged, "Ready"), pushed, { isPromoted: false }), { key: tagged, tag });
+  assert.deepEqual(requested(withExport(tagged, "Running"), pushed, { isPromoted: false }), { key: plain });
+  assert.deepEqual(requested(promoted, merged, { isPromoted }), { key: exportKey(promoted, merged) });
   const later = promotedAdapter("2026-01-03T00:00:00Z");
-  assert.notEqual(requested(later, pushed, { isPromoted: true, ...ended }).key, tagged);
+  assert.notEqual(requested(later, pushed, { isPromoted }).key, tagged);
   const job = exportJob(promoted, promoted.spec, { entry: pushed, key: tagged, tag }, trainer);
   const file = exportFileSchema.parse(parse(job.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
   assert.equal(file.tag, tag);

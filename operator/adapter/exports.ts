@@ -35,29 +35,21 @@ export function exportKey(adapter: Adapter, entry: ExportEntry, { tagged = false
 
 export const promotedAt = ({ metadata }: Adapter) => metadata.annotations?.[annotations.promotedAt] ?? "";
 
-/** The facts that decide whether an export moves the tag of the promoted revision. */
-export interface Promotion {
-  /** No other Adapter of the FineTuneJob was promoted later. */
-  isPromoted: boolean;
-  /** Whether the Job with this name exists and has not ended. */
-  isUnfinished: (jobName: string) => boolean;
-}
-
 /**
- * The key of an export now, and the tag that its Job moves. The promotion of an Adapter does not interrupt a Job that still
- * writes or pushes: another one follows and moves the tag. A tag that was moved is not moved back.
+ * The key of an export now, and the tag that its Job moves. The promotion of an Adapter neither interrupts a Job that still
+ * writes or pushes nor repeats a failed one: once that is Ready, another Job moves the tag. A tag that was moved is not moved back.
  */
 export function requested(
   adapter: Adapter,
   entry: ExportEntry,
-  { isPromoted, isUnfinished }: Promotion,
+  { isPromoted }: { isPromoted: boolean },
 ): Pick<ExportWorld, "key" | "tag"> {
   const key = exportKey(adapter, entry);
   if (entry.oci === undefined || promotedAt(adapter) === "") return { key };
   const tagged = exportKey(adapter, entry, { tagged: true });
-  const isTagged = adapter.status?.exports?.some((one) => one.key === tagged && one.state === "Ready") === true;
-  if (isPromoted && !isUnfinished(exportJobName(key))) return { key: tagged, tag: promotedTag(entry) };
-  return isTagged ? { key: tagged, tag: promotedTag(entry) } : { key };
+  const stateOf = (of: string) => adapter.status?.exports?.find((one) => one.key === of)?.state;
+  const mayFollow = isPromoted && (stateOf(key) ?? "Ready") === "Ready";
+  return mayFollow || stateOf(tagged) === "Ready" ? { key: tagged, tag: promotedTag(entry) } : { key };
 }
 
 export const exportJobName = (key: string) => `export-${key}`;
