@@ -20,7 +20,7 @@ import type { BoundMethod } from "../methods/method.ts";
 import { costsOf, workOf } from "./costs.ts";
 import { emit, type Location } from "./emit.ts";
 import { layOut } from "./layout.ts";
-import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
+import { bindWeights, layOutIo, layOutState, pagedStateOf, type StateLayout, type WeightTable } from "./memory.ts";
 import type { ProgramParts, Sites } from "./parts.ts";
 import { divergenceGraph } from "./preferences.ts";
 import {
@@ -116,6 +116,7 @@ export function compile(spec: CompileSpec): Compiled {
     weights: shared.weights.weights,
     state: shared.state.tensors,
     stateBytes: shared.state.bytes,
+    pagedState: pagedStateOf(spec, parts.variables, shared.state),
     get ioBytes() {
       return Math.max(...keys.map((key) => ioBytesOf(program(key))));
     },

@@ -1,9 +1,9 @@
 /** The regions other than the arena: bindings of weights, the layout of state, the layout of one program's io. Pure. */
-import type { IoTensor, StateTensor, Weight } from "../graph/compiled.ts";
+import type { CompileSpec, IoTensor, PagedState, StateTensor, Weight } from "../graph/compiled.ts";
 import type { Graph } from "../graph/graph.ts";
 import { allRoles, type StateRole, stateRoles } from "../graph/roles.ts";
 import { aligned, bytesOf, type Initial, type Tensor } from "../graph/tensor.ts";
-import type { Variables } from "../graph/variables.ts";
+import { tensorsOfMoments, type Variables } from "../graph/variables.ts";
 import type { Location } from "./emit.ts";
 
 export interface WeightTable {
@@ -58,6 +58,22 @@ function place(
     return { role, name, dtype, shape, offset, ...(initial && { initial }) };
   });
   return { tensors, locations, bytes };
+}
+
+/** The moments, which lie one after another; an instruction of the optimiser has those of one parameter. */
+export function pagedStateOf(
+  { device, training }: CompileSpec,
+  variables: Variables,
+  { tensors }: StateLayout,
+): PagedState | undefined {
+  const moments = tensors.filter(({ role }) => role === "moment1" || role === "moment2");
+  const [first, last] = [moments[0], moments.at(-1)];
+  if (device !== "cuda" || !training?.optimizer.paged || !first || !last) return undefined;
+  const ofEach = [...variables.parameters.values()].map((parameter) =>
+    tensorsOfMoments(parameter.moments).reduce((sum, tensor) => sum + aligned(bytesOf(tensor)), 0),
+  );
+  const end = last.offset + aligned(bytesOf(last));
+  return { offset: first.offset, bytes: end - first.offset, atOnce: Math.max(...ofEach) };
 }
 
 export interface IoLayout {

@@ -41,7 +41,7 @@ const optimizer = section(
     paged: unhashed(
       setting(z.boolean(), {
         description:
-          "For GPUs: keep the optimiser's state in pages that move to the machine's memory when the GPU's is short. It changes no result. CPUs ignore it, and the CUDA backend does not page yet; luthier plan says so.",
+          "For GPUs: keep the optimiser's moments in pages that move to the machine's memory when the GPU's is short. It changes no result. CPUs ignore it; luthier plan says so.",
         default: false,
         later: true,
       }),

@@ -356,12 +356,13 @@ function floatsFrom(dtype: DataType, view: Uint8Array): Float32Array {
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
 function createExecutor(compiled: Compiled, { threads, backend, poison }: EngineOptions): Executor {
-  const { stateBytes, arenaBytes, ioBytes, weights, scratch } = compiled;
+  const { stateBytes, pagedState, arenaBytes, ioBytes, weights, scratch } = compiled;
   try {
     return addon().createExecutor({
       backend: backend ?? "cpu",
       threads,
       stateBytes,
+      paged: pagedState,
       arenaBytes,
       ioBytes,
       threadScratchBytes: scratch.thread,

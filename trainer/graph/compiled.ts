@@ -160,10 +160,20 @@ export interface Program {
   readonly work: readonly Work[];
 }
 
+/** Bytes [offset, offset + bytes) of region `state`: the optimiser's moments. */
+export interface PagedState {
+  readonly offset: number;
+  readonly bytes: number;
+  /** The most of them that one instruction touches. */
+  readonly atOnce: number;
+}
+
 export interface Compiled {
   weights: readonly Weight[];
   state: readonly StateTensor[];
   stateBytes: number;
+  /** On a GPU with `optimizer.paged`: the part of the state that lies in pages which move to the machine's memory. */
+  readonly pagedState: PagedState | undefined;
   /** The largest io and arena of any program that this run can use; reading them builds all programs. */
   readonly ioBytes: number;
   readonly arenaBytes: number;

@@ -43,6 +43,10 @@ export type Moments =
       readonly vScale: Tensor;
     };
 
+/** The tensors of a parameter's moments. */
+export const tensorsOfMoments = (moments: Moments): readonly Tensor[] =>
+  moments.kind === "F32" ? [moments.m, moments.v] : [moments.m, moments.mScale, moments.v, moments.vScale];
+
 /** Tensors with fewer elements keep their moments in F32, as in bitsandbytes. */
 const fewest8bitElements = 4096;
 /** Elements per scale. */
@@ -161,7 +165,7 @@ export class Variables {
       theta,
       ...(phi === theta ? [] : [phi]),
       gradient,
-      ...(moments.kind === "F32" ? [moments.m, moments.v] : [moments.m, moments.mScale, moments.v, moments.vScale]),
+      ...tensorsOfMoments(moments),
     ]);
     const ofDerivations = [...this.derivations.values()].flatMap(({ phi, cotangent }) => [phi, cotangent]);
     const penalty = this.penalties.size > 0 ? [this.penalty] : [];

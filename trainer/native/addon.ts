@@ -17,6 +17,11 @@ export interface ExecutorOptions {
   stateBytes: number;
   arenaBytes: number;
   ioBytes: number;
+  /**
+   * The part of the state that lies in managed memory, whose pages move between a GPU and the machine. The backends of the host
+   * have one memory and ignore it.
+   */
+  paged?: { offset: number; bytes: number } | undefined;
   /** Scratch that the programs were planned with, for each thread and for all together. */
   threadScratchBytes: number;
   sharedScratchBytes: number;
@@ -65,6 +70,8 @@ export interface GpuInfo {
   computeCapability: string;
   /** The CUDA version that the driver supports, such as 13.0. */
   driverVersion: string;
+  /** Whether pages of managed memory move to the machine's memory when the GPU's is short. */
+  pages: boolean;
   totalBytes: number;
   freeBytes: number;
   /** The most memory that was in use since the GPU was opened: what was held then, and this process's buffers. */

@@ -171,7 +171,34 @@ test("a GPU's row has plausible peaks and a unique name", () => {
   }
 });
 
-test("a plan for a GPU says that paged state has no effect there yet", () => {
-  const { notes } = plan(inputOn(h100, {}, { optimizer: { type: "AdamW8bit", paged: true } }));
-  assert.deepEqual(notes, ["training.optimizer.paged has no effect on a GPU yet"]);
+for (const type of ["AdamW", "AdamW8bit"] as const) {
+  test(`${type}, paged: a plan for a GPU counts the moments of the largest parameter alone, and says so`, () => {
+    // Each matrix has 4,096 elements or more, so that its moments are in 8 bits, with a scale for each 256.
+    const wide = { model: { ...model, contextLength: 512, hiddenSize: 1024 } };
+    const on = (paged: boolean) => plan(inputOn(h100, wide, { optimizer: { type, paged } }));
+    const [paged, usual] = [on(true), on(false)];
+    const elements = paged.trainableParameters;
+    const largest = 4 * wide.model.hiddenSize;
+    const bytesOf = (count: number) => (type === "AdamW" ? 8 * count : 2 * count + 8 * Math.ceil(count / 256));
+    assert.ok(usual.memory.moments >= 0.9 * bytesOf(elements));
+    assert.ok(Math.abs(paged.memory.moments - bytesOf(largest)) < 4 * 64, `${paged.memory.moments}`);
+    assert.deepEqual({ ...paged.memory, moments: 0 }, { ...usual.memory, moments: 0 });
+    assert.equal(paged.checkpointBytes, usual.checkpointBytes);
+    assert.match(
+      paged.notes.join(),
+      /^training\.optimizer\.paged: .* of the optimiser's state are in pages, .* planned on the GPU/,
+    );
+    assert.deepEqual(usual.notes, []);
+  });
+}
+
+test("where a GPU's memory is too small for the moments, the plan names paged state, which changes no result", () => {
+  const { baseModel: _, ...usual } = inputOn(h100).settings;
+  const settings = { ...usual, baseModel: { uri: "pvc://base/model" }, method: { kind: "full" } } as const;
+  const target = { ...gpuTarget(h100), contextBytes: 0 };
+  const most = plan(inputOn(h100, { settings, target }));
+  const least = plan(inputOn(h100, { settings, target, availableBytes: 1 })).predictedPeakBytes;
+  const short = plan(inputOn(h100, { settings, target, availableBytes: least - most.memory.moments / 2 }));
+  assert.equal(short.fits, false);
+  assert.equal(short.nearestFit?.change, "training.optimizer.paged: true");
 });

@@ -49,6 +49,7 @@ export interface PlannedMemory {
   /** Parameters in the forward pass's type, if it differs. */
   derived: number;
   gradients: number;
+  /** The optimiser's state; of a paged one on a GPU the pages that one instruction touches. */
   moments: number;
   /** A copy of the best parameters so far, if `training.keep` is Best. */
   best: number;
@@ -73,7 +74,8 @@ const sumOf = (categories: Omit<PlannedMemory, "process">): number =>
 /** Memory that does not depend on the shape of the programs, so no layout is needed. */
 export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   weightBytes(compiled) +
-  compiled.stateBytes +
+  compiled.stateBytes -
+  pagedOutBytes(compiled) +
   residentBytes(bestBytes(compiled, facts) + dataBytes(facts), facts) +
   processBytes(compiled, facts);
 
@@ -81,9 +83,26 @@ export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
 export function memoryOf(compiled: Compiled, facts: MemoryFacts): PlannedMemory {
   const regions = regionsOf(compiled, facts);
   const { target } = facts;
-  // The start is over before the regions exist.
-  const start = target.device === "cpu" ? target.startBytes - sumOf(regions) : 0;
-  return { ...regions, process: Math.max(processBytes(compiled, facts), start) };
+  const process = processBytes(compiled, facts);
+  if (target.device !== "cpu") return { ...regions, process };
+  // The start is over before the regions exist, and what a method does before the first step before the steps fill them.
+  const before = Math.max(target.startBytes, setupPeak(compiled, facts, regions) + process);
+  return { ...regions, process: Math.max(process, before - sumOf(regions)) };
+}
+
+/** The regions while a method reads the data before the first step, and its own memory; 0 if it reads no inputs. */
+function setupPeak(compiled: Compiled, { settings }: MemoryFacts, regions: Omit<PlannedMemory, "process">): number {
+  const { layers: blocks } = compiled.spec.model;
+  const { readsInputs, setupBytes } = methodOf(settings.method);
+  if (!readsInputs) return 0;
+  const { arenaBytes, io } = compiled.program({ program: "inputs", block: blocks - 1 });
+  const inputs = [...io.values()]
+    .filter(({ direction }) => direction === "out")
+    .map(({ name, shape }) => ({ sites: name.split(" "), width: shape.at(-1) ?? 0 }));
+  const tokens = settings.training.rowsPerStep * settings.dataset.maxSequenceLength;
+  const { weights, parameters, derived, io: ioBytes, scratch, data } = regions;
+  const filled = weights + parameters + derived + ioBytes + scratch + data + arenaBytes;
+  return filled + setupBytes({ blocks, inputs, tokens });
 }
 
 function regionsOf(compiled: Compiled, facts: MemoryFacts): Omit<PlannedMemory, "process"> {
@@ -93,7 +112,7 @@ function regionsOf(compiled: Compiled, facts: MemoryFacts): Omit<PlannedMemory, 
     parameters: categoryBytes(compiled, "parameters"),
     derived: categoryBytes(compiled, "derived"),
     gradients: categoryBytes(compiled, "gradients"),
-    moments: categoryBytes(compiled, "moments"),
+    moments: categoryBytes(compiled, "moments") - pagedOutBytes(compiled),
     best: residentBytes(bestBytes(compiled, facts), facts),
     cache: categoryBytes(compiled, "cache"),
     activations: arenaBytes,
@@ -108,6 +127,9 @@ const residentBytes = (bytes: number, { target }: MemoryFacts): number => (targe
 
 const scratchBytes = ({ scratch }: Compiled, { target }: MemoryFacts): number =>
   scratch.shared + (target.device === "cpu" ? target.threads * scratch.thread : 0);
+
+/** Of the moments in pages, those that no instruction touches at a time; they are in the machine's memory if the GPU's is short. */
+const pagedOutBytes = ({ pagedState }: Compiled): number => (pagedState ? pagedState.bytes - pagedState.atOnce : 0);
 
 const weightBytes = ({ weights }: Compiled): number => weights.reduce((total, weight) => total + bytesOf(weight), 0);
 

@@ -5,6 +5,7 @@
  */
 
 import { CompileError, compile } from "../compile/compile.ts";
+import { formatBytes } from "../contract/bytes.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { declarationOf, usualMethod } from "../contract/methods/index.ts";
 import { overlapFits } from "../contract/settingsRules.ts";
@@ -307,18 +308,17 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
     sites: compiled.sites,
     expertParameters: compiled.expertParameters,
     embeddings: compiled.embeddings,
-    notes: notesOf(input),
+    notes: notesOf(input, compiled),
   };
 }
 
-function notesOf({ settings: { training }, target: { device } }: PlanInput): string[] {
+function notesOf({ settings: { training } }: PlanInput, { pagedState }: Compiled): string[] {
   if (!training.optimizer.paged) return [];
-  switch (device) {
-    case "cpu":
-      return ["training.optimizer.paged has no effect on a CPU"];
-    case "cuda":
-      return ["training.optimizer.paged has no effect on a GPU yet"];
-  }
+  if (!pagedState) return ["training.optimizer.paged has no effect on a CPU"];
+  const { bytes, atOnce } = pagedState;
+  return [
+    `training.optimizer.paged: ${formatBytes(bytes)} of the optimiser's state are in pages, ${formatBytes(atOnce)} of them planned on the GPU; the others move to the machine's memory when the GPU's is short`,
+  ];
 }
 
 function parameterCounts({ state, baseParameters }: Compiled) {
@@ -332,7 +332,7 @@ function parameterCounts({ state, baseParameters }: Compiled) {
 }
 
 /**
- * Tries shorter rows (half, a quarter, …), then a base in NF4, then the method's `smaller` one. Returns the first change
+ * Tries paged state on a GPU, which changes no result, then shorter rows (half, a quarter, …), then a base in NF4, then the method's `smaller` one. Returns the first change
  * that fits, with the peak of its own plan. Skips changes that this method or model does not allow.
  */
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
@@ -358,7 +358,13 @@ function peakIfFits(input: PlanInput): number | undefined {
 function* smallerSettings({
   settings,
   quantized,
+  target,
 }: PlanInput): Generator<{ change: string; settings: EffectiveSettings }> {
+  const { training } = settings;
+  if (target.device === "cuda" && !training.optimizer.paged) {
+    const optimizer = { ...training.optimizer, paged: true };
+    yield { change: "training.optimizer.paged: true", settings: { ...settings, training: { ...training, optimizer } } };
+  }
   const shorter = (length: number): EffectiveSettings => ({
     ...settings,
     dataset: { ...settings.dataset, maxSequenceLength: length },

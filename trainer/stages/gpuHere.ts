@@ -6,10 +6,15 @@ import { addon, type GpuInfo, hasCause } from "../native/addon.ts";
 import { productOf } from "../planning/gpus.ts";
 import type { Plan } from "../planning/plan.ts";
 
-/** Opens the GPU. Throws a failure: there is none, or one of another product than `product`. */
-export function gpuHere(product: string | undefined): GpuInfo {
+/** Opens the GPU. Throws a failure: there is none, one of another product than `product`, or one that cannot page although it must. */
+export function gpuHere(product: string | undefined, { paged }: { readonly paged: boolean }): GpuInfo {
   const found = openedGpu();
   const actual = productOf(found.name);
+  if (paged && !found.pages)
+    throw invalid(
+      "CannotPage",
+      `training.optimizer.paged: ${actual} and its driver cannot move pages to the machine's memory: remove paged`,
+    );
   if (product === undefined || actual === product) return found;
   throw invalid(
     "OtherGpu",

@@ -88,10 +88,17 @@ suite("a training on an emulated GPU", () => {
     await withVariable("LUTHIER_PTX_HELD", String(8 * 2 ** 30 - 20_000), full);
   });
 
-  test("it agrees with one on the CPU, and a stopped one resumes to the same bytes", async (t) => {
+  test("a GPU that cannot page ends a training with paged state with a reason", async (t) => {
+    const training = await (await tiny(t)).twin({ optimizer: { type: "AdamW", paged: true } });
+    const file = await training.trainFile();
+    const reason = { code: 20, reason: "CannotPage", message: /^training\.optimizer\.paged: emulated.* remove paged$/ };
+    await withVariable("LUTHIER_PTX_PAGES", "0", () => assert.rejects(runTrain(file, onGpu(training)), reason));
+  });
+
+  test("it agrees with one on the CPU, and a stopped one, with paged state, resumes to the same bytes", async (t) => {
     const onCpu = await tiny(t);
     const atOnce = await onCpu.twin();
-    const inParts = await atOnce.twin();
+    const inParts = await atOnce.twin({ optimizer: { type: "AdamW", paged: true } });
     const { figures } = await runTrain(await atOnce.trainFile(), onGpu(atOnce));
     const controller = new AbortController();
     const onProgress = ({ phase, done }: Progress) => {

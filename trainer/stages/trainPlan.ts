@@ -1,7 +1,7 @@
 /** The plan of a run on this machine, or the reason why it cannot run here. */
 import { totalmem } from "node:os";
 import { formatBytes } from "../contract/bytes.ts";
-import type { EffectiveSettings } from "../contract/effective.ts";
+import type { EffectiveSettings, TrainingSettings } from "../contract/effective.ts";
 import { invalid, type StageFailure } from "../contract/failure.ts";
 import { remoteScheme } from "../contract/locations.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
@@ -20,7 +20,7 @@ export async function planHere(
   artifactRoot: string,
   context: Pick<StageContext, "log" | "threads" | "memoryLimit" | "gpu">,
 ): Promise<Plan> {
-  const { target, availableBytes } = deviceOf(context);
+  const { target, availableBytes } = deviceOf(context, settings.training);
   const { storage, train, validation, questions } = inputs;
   const planned = planOrFail({
     settings,
@@ -64,13 +64,12 @@ export async function planHere(
 }
 
 /** The device of the training and its memory. Throws a failure if it has no GPU, or another one. */
-function deviceOf({
-  threads,
-  gpu,
-  memoryLimit = Number.POSITIVE_INFINITY,
-}: Pick<StageContext, "threads" | "memoryLimit" | "gpu">): Pick<PlanInput, "target" | "availableBytes"> {
+function deviceOf(
+  { threads, gpu, memoryLimit = Number.POSITIVE_INFINITY }: Pick<StageContext, "threads" | "memoryLimit" | "gpu">,
+  { optimizer }: TrainingSettings,
+): Pick<PlanInput, "target" | "availableBytes"> {
   if (!gpu) return { target: cpuTarget(threads), availableBytes: Math.min(memoryLimit, memoryOfProcess()) };
-  const { name, totalBytes } = gpuHere(gpu.product);
+  const { name, totalBytes } = gpuHere(gpu.product, optimizer);
   return {
     target: gpuTarget(gpuOfProduct(productOf(name), totalBytes)),
     availableBytes: Math.min(memoryLimit, totalBytes),

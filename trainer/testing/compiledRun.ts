@@ -83,11 +83,12 @@ export class TestRun {
   readonly #handles = new Map<string, number>();
 
   constructor(compiled: Compiled, { backend = "reference", poison = true, threads = 1, change }: RunOptions = {}) {
-    const { stateBytes, arenaBytes, ioBytes, scratch } = compiled;
+    const { stateBytes, pagedState, arenaBytes, ioBytes, scratch } = compiled;
     this.compiled = compiled;
     const weights = compiled.weights.length;
     const sizes = {
       stateBytes,
+      paged: pagedState,
       arenaBytes,
       ioBytes,
       threadScratchBytes: scratch.thread,

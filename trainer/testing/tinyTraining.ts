@@ -76,12 +76,16 @@ export class TinyTraining {
     return `${await training.runPath()}/adapter`;
   }
 
-  /** The same training, with the same prepared inputs in artifacts of its own; only for local artifacts. */
-  async twin(): Promise<TinyTraining> {
+  /**
+   * The same training, or one with other settings of it, with the same prepared inputs in artifacts of its own; only for local
+   * artifacts.
+   */
+  async twin(training: TinyOptions["training"] = {}): Promise<TinyTraining> {
     const pins = await this.prepare();
     const root = `${this.artifactRoot}-twin`;
     await cp(new URL(this.artifactRoot), new URL(root), { recursive: true });
-    const twin = new TinyTraining(this.directory, this.spec, { root });
+    const spec = { ...this.spec, training: { ...this.spec.training, ...training } };
+    const twin = new TinyTraining(this.directory, spec, { root });
     twin.pins = pins;
     return twin;
   }

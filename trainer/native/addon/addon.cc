@@ -57,6 +57,10 @@ ExecutorOptions readOptions(const Napi::Value& value) {
   o.ioBytes = integerField(object, "ioBytes", bytes);
   o.threadScratchBytes = integerField(object, "threadScratchBytes", bytes);
   o.sharedScratchBytes = integerField(object, "sharedScratchBytes", bytes);
+  if (const Napi::Value paged = object.Get("paged"); paged.IsObject()) {
+    o.paged = {integerField(paged.As<Napi::Object>(), "offset", bytes), integerField(paged.As<Napi::Object>(), "bytes", bytes)};
+    if (o.paged.offset + o.paged.bytes > o.stateBytes) throw Error("paged must lie in the state");
+  }
   o.weights = static_cast<int32_t>(integerField(object, "weights", 1 << 24));
   if (!object.Get("poison").IsBoolean()) throw Error("poison must be a boolean");
   o.poison = object.Get("poison").As<Napi::Boolean>();
@@ -216,6 +220,7 @@ Napi::Value gpu(const Napi::CallbackInfo& call) {
     object.Set("name", name);
     object.Set("computeCapability", computeCapability);
     object.Set("driverVersion", driverVersion);
+    object.Set("pages", opened.pages());
     object.Set("totalBytes", static_cast<double>(memory.total));
     object.Set("freeBytes", static_cast<double>(memory.free));
     object.Set("peakBytes", static_cast<double>(memory.peak));

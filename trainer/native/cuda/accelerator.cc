@@ -1,6 +1,7 @@
 #include "accelerator.h"
 
 #include <cstring>
+#include <utility>
 
 #include "../generated/opTable.h"
 #include "../runtime/error.h"
@@ -15,32 +16,38 @@ const OpInfo& infoOf(Opcode opcode) { return opTable[static_cast<int32_t>(opcode
 
 }  // namespace
 
-Accelerator::Accelerator(const Mapping& stateBytes, const Mapping& arenaBytes, const Mapping& ioBytes, int64_t scratchBytes) : driver_(driver()) {
+Accelerator::Accelerator(const Mapping& state, Range pagedRange, const Mapping& arenaBytes, const Mapping& ioBytes, int64_t scratchBytes) : driver_(driver()) {
   Gpu::opened().use();
-  const Mapping* mappings[placeCount] = {&stateBytes, &arenaBytes, &ioBytes};
-  const char* names[placeCount] = {"state", "arena", "io"};
   std::vector<float> maps(signedDynamicMap, signedDynamicMap + dynamicCodes);
   maps.insert(maps.end(), unsignedDynamicMap, unsignedDynamicMap + dynamicCodes);
   const auto mapBytes = static_cast<int64_t>(maps.size() * sizeof(float));
   dynamicMaps_ = DeviceBuffer(mapBytes, "constants");
   dynamicMaps_.upload(maps.data(), mapBytes);
-  for (int32_t place = 0; place < placeCount; ++place) {
-    const Mapping& mapping = *mappings[place];
-    regions_[place] = {mapping.data(), mapping.bytes(), DeviceBuffer(mapping.bytes(), names[place])};
-  }
+  const auto mirror = [&](Place place, const uint8_t* host, int64_t bytes, const char* name) {
+    regions_[place] = {host, bytes, DeviceBuffer(bytes, name, place == paged ? DeviceBuffer::Kind::paged : DeviceBuffer::Kind::fixed)};
+  };
+  const int64_t behind = pagedRange.offset + pagedRange.bytes;
+  mirror(stateBefore, state.data(), pagedRange.offset, "state");
+  mirror(paged, state.data() + pagedRange.offset, pagedRange.bytes, "paged state");
+  mirror(stateBehind, state.data() + behind, state.bytes() - behind, "state");
+  mirror(arena, arenaBytes.data(), arenaBytes.bytes(), "arena");
+  mirror(io, ioBytes.data(), ioBytes.bytes(), "io");
   scratch(scratchBytes);
 }
 
 void Accelerator::begin(bool poison) {
   Gpu::opened().use();
-  for (const Place place : {state, io}) regions_[place].device.upload(regions_[place].host, regions_[place].bytes);
+  for (const Place place : copiedEachRun) regions_[place].device.upload(regions_[place].host, regions_[place].bytes);
+  pagedIsCopied_ = false;
   const Mirror& dead = regions_[arena];
   if (poison && dead.bytes > 0) driver_.check(driver_.cuMemsetD8_v2(dead.device.address(), 0xff, static_cast<size_t>(dead.bytes)), "the arena could not be filled");
 }
 
 void Accelerator::end() {
   driver_.check(driver_.cuCtxSynchronize(), "the GPU failed");
-  for (const Place place : {state, io}) regions_[place].device.download(const_cast<uint8_t*>(regions_[place].host), regions_[place].bytes);
+  const auto download = [&](const Mirror& region) { region.device.download(const_cast<uint8_t*>(region.host), region.bytes); };
+  for (const Place place : copiedEachRun) download(regions_[place]);
+  if (pagedIsCopied_) download(regions_[paged]);
 }
 
 void Accelerator::bind(const uint8_t* host, int64_t bytes) {
@@ -50,7 +57,9 @@ void Accelerator::bind(const uint8_t* host, int64_t bytes) {
 // Bytes of a region lie at the same offset there; other bytes are a weight's.
 uint8_t* Accelerator::onDevice(const uint8_t* host) {
   for (const Mirror& r : regions_) {
-    if (r.bytes > 0 && host >= r.host && host < r.host + r.bytes) return reinterpret_cast<uint8_t*>(r.device.address() + static_cast<uint64_t>(host - r.host));
+    if (r.bytes == 0 || host < r.host || host >= r.host + r.bytes) continue;
+    if (&r == &regions_[paged] && !std::exchange(pagedIsCopied_, true)) r.device.upload(r.host, r.bytes);
+    return reinterpret_cast<uint8_t*>(r.device.address() + static_cast<uint64_t>(host - r.host));
   }
   const auto found = weights_.find(host);
   if (found == weights_.end()) throw Error("a weight of the program is not bound");

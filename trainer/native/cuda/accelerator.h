@@ -1,7 +1,8 @@
 // A GPU that executes instructions for the executor: the regions and the weights mirrored in device memory, and the kernels.
 //
 // A run copies state and io to the device before its first instruction and back after its last one. Weights are copied when an
-// instruction first names them. Integers that an instruction computes into the arena are copied back behind it, since the
+// instruction first names them. A range of the state may lie in managed memory, whose pages move to the machine's memory when the
+// device's is short: it is copied only in runs that use it. Integers that an instruction computes into the arena are copied back behind it, since the
 // executor checks them in the host's arena before an instruction indexes with them.
 #pragma once
 
@@ -24,10 +25,16 @@ struct KernelTable {
 
 const KernelTable& kernels();
 
+// Bytes [offset, offset + bytes) of a region.
+struct Range {
+  int64_t offset = 0, bytes = 0;
+};
+
 class Accelerator final : public Launcher {
  public:
-  // The regions stay where they are for the accelerator's life. Throws an Error: no driver, no device, or no memory.
-  Accelerator(const Mapping& state, const Mapping& arena, const Mapping& io, int64_t scratchBytes);
+  // The regions stay where they are for the accelerator's life; `paged` is a range of the state. Throws an Error: no driver, no
+  // device, or no memory.
+  Accelerator(const Mapping& state, Range paged, const Mapping& arena, const Mapping& io, int64_t scratchBytes);
   Accelerator(const Accelerator&) = delete;
   Accelerator& operator=(const Accelerator&) = delete;
 
@@ -53,7 +60,8 @@ class Accelerator final : public Launcher {
     int64_t bytes = 0;
     DeviceBuffer device;
   };
-  enum Place { state, arena, io, placeCount };
+  enum Place { stateBefore, paged, stateBehind, arena, io, placeCount };
+  static constexpr Place copiedEachRun[] = {stateBefore, stateBehind, io};
 
   uint8_t* onDevice(const uint8_t* host);
   Tensor onDevice(const Tensor& tensor);
@@ -66,6 +74,7 @@ class Accelerator final : public Launcher {
 
   const Driver& driver_;
   Mirror regions_[placeCount];
+  bool pagedIsCopied_ = false;  // in this run
   std::map<const uint8_t*, Mirror> weights_;
   DeviceBuffer scratch_, dynamicMaps_, groups_;
   // The present instruction: its tensors; of each operand the first one (null where absent) and their number; where the table of

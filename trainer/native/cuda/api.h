@@ -13,7 +13,9 @@ inline constexpr Result success = 0, invalidValue = 1, outOfMemory = 2, noDevice
                         invalidPtx = 218, notFound = 500, launchFailed = 719;
 
 // CUdevice_attribute
-inline constexpr int32_t multiprocessorCount = 16, computeCapabilityMajor = 75, computeCapabilityMinor = 76, maxSharedBytesPerBlock = 97;
+inline constexpr int32_t multiprocessorCount = 16, computeCapabilityMajor = 75, computeCapabilityMinor = 76, concurrentManagedAccess = 89, maxSharedBytesPerBlock = 97;
+// CUmemAttach_flags
+inline constexpr unsigned attachGlobal = 1;
 // CUfunction_attribute
 inline constexpr int32_t maxDynamicSharedBytes = 8;
 
@@ -40,6 +42,7 @@ struct Touched {
   X(cuModuleGetFunction, (void**, void*, const char*))                                                          \
   X(cuFuncSetAttribute, (void*, int, int))                                                                      \
   X(cuMemAlloc_v2, (DeviceAddress*, size_t))                                                                    \
+  X(cuMemAllocManaged, (DeviceAddress*, size_t, unsigned))                                                      \
   X(cuMemFree_v2, (DeviceAddress))                                                                              \
   X(cuMemGetInfo_v2, (size_t*, size_t*))                                                                        \
   X(cuMemcpyHtoD_v2, (DeviceAddress, const void*, size_t))                                                      \

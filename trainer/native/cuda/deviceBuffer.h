@@ -34,12 +34,17 @@ class BufferBytes {
 
 class DeviceBuffer {
  public:
+  // `paged`: managed memory, whose pages move to the machine's memory when the GPU's is short. It is none of the GPU's own bytes.
+  enum class Kind { fixed, paged };
+
   DeviceBuffer() = default;
   // Throws an Error that names the bytes' purpose if the memory cannot be allocated.
-  DeviceBuffer(int64_t bytes, const std::string& what) : bytes_(bytes) {
+  DeviceBuffer(int64_t bytes, const std::string& what, Kind kind = Kind::fixed) : bytes_(bytes), kind_(kind) {
     if (bytes == 0) return;
-    driver().check(driver().cuMemAlloc_v2(&address_, static_cast<size_t>(bytes)), "no GPU memory for " + std::to_string(bytes) + " bytes of " + what);
-    BufferBytes::ofProcess().change(bytes);
+    const auto count = static_cast<size_t>(bytes);
+    const Result made = kind == Kind::paged ? driver().cuMemAllocManaged(&address_, count, attachGlobal) : driver().cuMemAlloc_v2(&address_, count);
+    driver().check(made, "no GPU memory for " + std::to_string(bytes) + " bytes of " + what);
+    if (kind == Kind::fixed) BufferBytes::ofProcess().change(bytes);
   }
   DeviceBuffer(DeviceBuffer&& other) noexcept { swap(other); }
   DeviceBuffer& operator=(DeviceBuffer&& other) noexcept {
@@ -49,7 +54,7 @@ class DeviceBuffer {
   ~DeviceBuffer() {
     if (!address_) return;
     driver().cuMemFree_v2(address_);
-    BufferBytes::ofProcess().change(-bytes_);
+    if (kind_ == Kind::fixed) BufferBytes::ofProcess().change(-bytes_);
   }
 
   DeviceAddress address() const { return address_; }
@@ -67,10 +72,12 @@ class DeviceBuffer {
   void swap(DeviceBuffer& other) {
     std::swap(address_, other.address_);
     std::swap(bytes_, other.bytes_);
+    std::swap(kind_, other.kind_);
   }
 
   DeviceAddress address_ = 0;
   int64_t bytes_ = 0;
+  Kind kind_ = Kind::fixed;
 };
 
 }  // namespace luthier::cuda

@@ -52,4 +52,10 @@ GpuMemory Gpu::memory() const {
   return {static_cast<int64_t>(total), static_cast<int64_t>(free), heldAtStart_ + BufferBytes::ofProcess().peak()};
 }
 
+bool Gpu::pages() const {
+  int pages = 0;
+  driver_.check(driver_.cuDeviceGetAttribute(&pages, concurrentManagedAccess, 0), "the GPU's memory could not be examined");
+  return pages != 0;
+}
+
 }  // namespace luthier::cuda

@@ -32,6 +32,8 @@ class Gpu {
 
   const GpuFacts& facts() const { return facts_; }
   GpuMemory memory() const;
+  // Whether pages of managed memory move to the machine's memory when the GPU's is short.
+  bool pages() const;
 
  private:
   Gpu();

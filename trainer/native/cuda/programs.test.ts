@@ -8,6 +8,7 @@ import { compile } from "../../compile/compile.ts";
 import type { CompileSpec } from "../../graph/compiled.ts";
 import { aSpec, batchOf, type RunOptions, TestRun, tinyLora, tinyModel } from "../../testing/compiledRun.ts";
 import { relativeError } from "../../testing/graphs.ts";
+import { addon } from "../addon.ts";
 import { buildNative } from "../build.ts";
 import { emulatedDriverPath } from "../paths.ts";
 import { buildCudaKernels, kernelsPath } from "./build.ts";
@@ -95,6 +96,33 @@ suite("programs on CUDA kernels, interpreted", () => {
   test("a training step agrees with the reference: LoRA in BF16", async () => {
     const bf16 = aSpec({ method: lora, precision: "BF16" });
     assertClose(await step(bf16, { backend: "cuda" }), await step(bf16, { backend: "reference" }), 5e-2);
+  });
+
+  test("paged moments take nothing of the GPU's memory, and give the same bits", async () => {
+    const on = async (paged: boolean) => {
+      const { training } = aSpec();
+      const compiled = compile({
+        ...spec,
+        device: "cuda",
+        ...(training && { training: { ...training, optimizer: { ...training.optimizer, paged } } }),
+      });
+      const free = addon().gpu().freeBytes;
+      const run = new TestRun(compiled, { backend: "cuda" });
+      const held = free - addon().gpu().freeBytes;
+      for (const learningRate of [1e-2, 1e-3]) {
+        await run.step(batches);
+        await run.run({ program: "optimise" }, { hyper: [learningRate, 0.1, Math.sqrt(0.001)] });
+      }
+      const kept = (["parameter", "moment1", "moment2"] as const).map((role) =>
+        run.names(role).map((name) => run.floats(role, name).slice()),
+      );
+      run.close();
+      return { held, kept, pages: compiled.pagedState?.bytes };
+    };
+    const [paged, usual] = [await on(true), await on(false)];
+    assert.ok(paged.pages !== undefined && paged.pages > 0 && usual.pages === undefined);
+    assert.equal(usual.held - paged.held, paged.pages);
+    assert.deepEqual(paged.kept, usual.kept);
   });
 
   test("a mixture of experts agrees with the reference, and recomputing its routes gives the same bits", async () => {

@@ -86,11 +86,22 @@ size_t freeMemory() {
   return emulatedMemory() - std::min(held, emulatedMemory());
 }
 
+template <class Allocate>
+cuda::Result allocated(Allocate allocate) {
+  try {
+    allocate();
+    return cuda::success;
+  } catch (const std::bad_alloc&) {
+    return cuda::outOfMemory;
+  }
+}
+
 int32_t attribute(int32_t name) {
   switch (name) {
     case cuda::computeCapabilityMajor: return computeCapability / 10;
     case cuda::computeCapabilityMinor: return computeCapability % 10;
     case cuda::multiprocessorCount: return 2;
+    case cuda::concurrentManagedAccess: return static_cast<int32_t>(numberOf("LUTHIER_PTX_PAGES", 1));
     case cuda::maxSharedBytesPerBlock: return sharedBytesPerBlock;
     default: return 0;
   }
@@ -173,12 +184,13 @@ EXPORTED Result cuFuncSetAttribute(void*, int, int) { return cuda::success; }
 
 EXPORTED Result cuMemAlloc_v2(DeviceAddress* address, size_t bytes) {
   if (bytes > ptx::freeMemory()) return cuda::outOfMemory;
-  try {
-    *address = ptx::state().machine.memory.allocate(static_cast<int64_t>(bytes));
-    return cuda::success;
-  } catch (const std::bad_alloc&) {
-    return cuda::outOfMemory;
-  }
+  return ptx::allocated([&] { *address = ptx::state().machine.memory.allocate(static_cast<int64_t>(bytes)); });
+}
+
+// Its pages are in the machine's memory.
+EXPORTED Result cuMemAllocManaged(DeviceAddress* address, size_t bytes, unsigned flags) {
+  if (flags != cuda::attachGlobal || bytes == 0) return cuda::invalidValue;
+  return ptx::allocated([&] { *address = ptx::state().machine.memory.allocatePaged(static_cast<int64_t>(bytes)); });
 }
 
 EXPORTED Result cuMemFree_v2(DeviceAddress address) {

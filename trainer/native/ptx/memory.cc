@@ -12,13 +12,16 @@ constexpr uint64_t alignment = 256;  // of cuMemAlloc
 
 }  // namespace
 
-uint64_t DeviceMemory::allocate(int64_t bytes) {
+uint64_t DeviceMemory::allocate(int64_t bytes) { return add(bytes, false); }
+uint64_t DeviceMemory::allocatePaged(int64_t bytes) { return add(bytes, true); }
+
+uint64_t DeviceMemory::add(int64_t bytes, bool paged) {
   auto storage = std::make_unique<uint8_t[]>(static_cast<size_t>(bytes) + alignment);
   const auto start = reinterpret_cast<uint64_t>(storage.get());
   const uint64_t address = (start + alignment - 1) / alignment * alignment;
   std::memset(reinterpret_cast<uint8_t*>(address), 0xff, static_cast<size_t>(bytes));
-  allocations_[address] = {std::move(storage), address, bytes, nullptr};
-  bytes_ += bytes;
+  allocations_[address] = {std::move(storage), address, bytes, paged, nullptr};
+  if (!paged) bytes_ += bytes;
   return address;
 }
 
@@ -26,7 +29,7 @@ bool DeviceMemory::release(uint64_t address) {
   last_ = nullptr;
   const auto found = allocations_.find(address);
   if (found == allocations_.end()) return false;
-  bytes_ -= found->second.bytes;
+  if (!found->second.paged) bytes_ -= found->second.bytes;
   allocations_.erase(found);
   return true;
 }

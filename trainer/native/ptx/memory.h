@@ -29,9 +29,11 @@ struct Range {
 class DeviceMemory {
  public:
   uint64_t allocate(int64_t bytes);
+  // Managed memory, which counts as none of the device's.
+  uint64_t allocatePaged(int64_t bytes);
   // False if no allocation starts there.
   bool release(uint64_t address);
-  // The bytes of all allocations.
+  // The bytes of all allocations but the managed ones.
   int64_t bytes() const { return bytes_; }
   // True if the bytes lie in one allocation.
   bool contains(uint64_t address, int64_t bytes) const;
@@ -47,9 +49,11 @@ class DeviceMemory {
     std::unique_ptr<uint8_t[]> storage;
     uint64_t address;
     int64_t bytes;
+    bool paged;
     std::unique_ptr<RaceCells> cells;  // made by the first access of a kernel
   };
 
+  uint64_t add(int64_t bytes, bool paged);
   Allocation* holding(uint64_t address, int64_t bytes) const;
   bool permits(uint64_t address, int64_t bytes, bool write) const;
 

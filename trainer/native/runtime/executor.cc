@@ -69,7 +69,7 @@ Executor::Executor(const ExecutorOptions& o)
       io_(Mapping::anonymous(o.ioBytes, "io")),
       weights_(static_cast<size_t>(o.weights)),
       pool_(o.threads > 0 ? o.threads : grantedCores(), kernels_ ? o.threadScratchBytes : 0, kernels_ ? o.sharedScratchBytes : 0, o.poison),
-      accelerator_(kernels_ ? nullptr : std::make_unique<cuda::Accelerator>(state_, arena_, io_, o.sharedScratchBytes)) {}
+      accelerator_(kernels_ ? nullptr : std::make_unique<cuda::Accelerator>(state_, o.paged, arena_, io_, o.sharedScratchBytes)) {}
 
 void Executor::bind(int32_t weight, WeightBytes bytes) {
   if (weight < 0 || weight >= limits_.weightCount) {

@@ -27,6 +27,7 @@ struct ExecutorOptions {
   Backend backend = Backend::cpu;
   int threads = 0;  // 0: the granted cores
   int64_t stateBytes = 0, arenaBytes = 0, ioBytes = 0;
+  cuda::Range paged;  // of the state, in managed memory; host backends ignore it
   int32_t weights = 0;
   // Scratch that the programs were planned with, for each thread and for all together.
   int64_t threadScratchBytes = 0, sharedScratchBytes = 0;
