@@ -222,13 +222,25 @@ export interface LayerInputs {
   readonly width: number;
 }
 
+/** What determines the memory of a method's pass before the first step. */
+export interface SetupFacts {
+  /** Number of the model's layers. */
+  readonly blocks: number;
+  /** The inputs of the last block's linear layers. */
+  readonly inputs: readonly Pick<LayerInputs, "sites" | "width">[];
+  /** The most tokens of a batch. */
+  readonly tokens: number;
+}
+
 /** The interface of a training for a method before the first step; everything depends on the data and the seed alone. */
 export interface SetupHost extends StepHost {
   /** Number of batches. A batch has as many rows as a step, in the order of the data. Later numbers start again from 0. */
   readonly batches: number;
   /** Number of the model's layers. */
   readonly blocks: number;
-  /** The inputs of a block's linear layers on a batch. Needs `readsInputs`. */
+  /** Number of a batch's trained tokens. */
+  trainedTokens(batch: number): number;
+  /** The inputs of a block's linear layers on a batch. Needs `readsInputs`. Runs all blocks below. */
   inputs(batch: number, block: number): Promise<readonly LayerInputs[]>;
   /** Number of examples of the training data. */
   readonly examples: number;

@@ -21,6 +21,7 @@ import type {
   LinearSite,
   Prompt,
   Setup,
+  SetupFacts,
   SetupHost,
   SiteRewriter,
   StepHost,
@@ -148,6 +149,8 @@ export interface Method<Settings> {
   quantizedStart?(site: string, settings: Settings): QuantizedStart | undefined;
   /** The settings of the saved adapter, where they are not those of the training; they may be another method's. */
   saved?(settings: Settings): MethodSettings;
+  /** Memory in bytes that `setup` takes beside the program `inputs`, on a CPU. Default 0. */
+  setupBytes?(facts: SetupFacts, settings: Settings): number;
   /** Memory in bytes that writing the adapter takes beside its parameters, whose shapes are given by their names. Default 0. */
   writingBytes?(shapes: ReadonlyMap<string, readonly number[]>, settings: Settings): number;
   /** The adapter's PEFT layout; absent if the result is a model. */
@@ -169,6 +172,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly setup: Setup | undefined;
   readonly afterStep: AfterStep | undefined;
   firstResult(steps: number): number;
+  setupBytes(facts: SetupFacts): number;
   writingBytes(shapes: ReadonlyMap<string, readonly number[]>): number;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
@@ -254,6 +258,7 @@ function bind<Settings extends MethodSettings>(
     setup: method.setup && ((host) => method.setup!(host, settings)),
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
     firstResult: (steps) => method.firstResult?.(settings, steps) ?? 0,
+    setupBytes: (facts) => method.setupBytes?.(facts, settings) ?? 0,
     writingBytes: (shapes) => method.writingBytes?.(shapes, settings) ?? 0,
     merge(site, w, rows) {
       if (!method.merge)
@@ -304,6 +309,7 @@ export const noMethod: BoundMethod = {
   setup: undefined,
   afterStep: undefined,
   firstResult: () => 0,
+  setupBytes: () => 0,
   writingBytes: () => 0,
   merge: () => {},
   mergeBias: () => {},

@@ -112,6 +112,26 @@ test("a plan is not below the peak of the process's start", () => {
   );
 });
 
+test("a plan on a CPU holds the larger of a step's memory and that of finding EVA's directions in all rows of a step", () => {
+  const of = (batchTokens: number, initialization: "EVA" | "Gaussian") =>
+    planned({
+      target,
+      settings: settings({
+        method: { lora: { rank: 4, initialization, ...(initialization === "EVA" && { evaRho: 1 }) } },
+        training: { batchTokens },
+        evaluation: undefined,
+      }),
+    }).predictedPeakBytes;
+  // At least the gathered inputs of a block and the stacked matrix of the widest: 3 inputs of 128 and one of 384.
+  const [large, larger] = [of(65_536, "EVA"), of(131_072, "EVA")];
+  assert.ok(large > of(65_536, "Gaussian"));
+  const perToken = 4 * (3 * 128 + 384) + 4 * 384;
+  const vectors = 3 * 4 + 32;
+  const ofDecomposition = 8 * (vectors + 4 + Math.ceil((vectors - 4) / 2) + 4);
+  assert.equal(larger - large, 65_536 * (perToken + ofDecomposition));
+  assert.equal(of(131_072, "Gaussian"), of(65_536, "Gaussian"));
+});
+
 test("with less memory the planner shrinks the micro-batch, then recomputes blocks, then names a change that would fit", () => {
   const ample = planned({ target });
   assert.deepEqual([ample.microRows, ample.recomputedBlocks, ample.fits], [4, 0, true]);

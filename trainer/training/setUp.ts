@@ -13,20 +13,19 @@ export async function setUp(parts: StepParts, signal: AbortSignal, onBatch: () =
   if (!setup) return;
   await engine.run({ program: "derive" });
   const batches = Math.ceil(dataset.rowCount / settings.rowsPerStep);
+  const rowsOf = (batch: number) => {
+    const first = (batch % batches) * settings.rowsPerStep;
+    const count = Math.min(settings.rowsPerStep, dataset.rowCount - first);
+    return Array.from({ length: count }, (_, at) => first + at);
+  };
   await setup({
     ...hostOf(engine),
     batches,
     blocks: spec.model.layers,
+    trainedTokens: (batch) => trainedTokensOf(parts, rowsOf(batch)),
     inputs(batch, block) {
       onBatch();
-      const first = (batch % batches) * settings.rowsPerStep;
-      const count = Math.min(settings.rowsPerStep, dataset.rowCount - first);
-      return inputsOf(
-        parts,
-        Array.from({ length: count }, (_, at) => first + at),
-        block,
-        signal,
-      );
+      return inputsOf(parts, rowsOf(batch), block, signal);
     },
     examples: dataset.exampleCount,
     differentiate(example) {
@@ -56,32 +55,41 @@ async function differentiate(
   if (engine.compiled.pullsBack) await engine.run({ program: "pullback" });
 }
 
+/** Number of the trained tokens of some rows. */
+const trainedTokensOf = ({ dataset }: StepParts, rows: readonly number[]): number =>
+  rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
+
 /** The inputs of a block's layers at the trained tokens of some rows. */
 async function inputsOf(
-  { engine, dataset, shape, rope }: StepParts,
+  parts: StepParts,
   rows: readonly number[],
   block: number,
   signal: AbortSignal,
 ): Promise<LayerInputs[]> {
+  const { engine, dataset, shape, rope } = parts;
   const key = { program: "inputs", block } as const;
-  const found = new Map<string, { width: number; values: Float32Array[] }>();
+  const room = trainedTokensOf(parts, rows);
+  const found = new Map<string, { width: number; values: Float32Array }>();
+  let count = 0;
   for (const part of partition(rows, shape.microRows)) {
     const { inputs, trained } = makeBatch(dataset, part, 1, shape, rope);
     await engine.run(key, inputs, signal);
     for (const { name, shape: facts, values } of engine.outputs(key)) {
       const width = facts.at(-1) ?? 0;
-      const one = found.get(name) ?? { width, values: [] };
+      const one = found.get(name) ?? { width, values: new Float32Array(room * width) };
       found.set(name, one);
-      // A trained token is the target of the row before its own.
       for (let at = 0; at < trained.length; at++) {
+        // A trained token is the target of the row before its own.
         const row = 1 + Number(inputs.trainedRow?.[at]);
-        one.values.push(values.slice(row * width, (row + 1) * width));
+        one.values.set(values.subarray(row * width, (row + 1) * width), (count + at) * width);
       }
     }
+    count += trained.length;
   }
-  return [...found].map(([name, { width, values }]) => {
-    const all = new Float32Array(values.length * width);
-    for (const [at, row] of values.entries()) all.set(row, at * width);
-    return { sites: name.split(" "), values: all, rows: values.length, width };
-  });
+  return [...found].map(([name, { width, values }]) => ({
+    sites: name.split(" "),
+    values: values.subarray(0, count * width),
+    rows: count,
+    width,
+  }));
 }

@@ -31,9 +31,15 @@ export interface Gated {
 }
 
 /** z ⊙ w */
-export function differencesOf({ diff, alpha, group }: Gated): Float32Array {
+export function differencesOf(gated: Gated): Float32Array {
+  const differences = new Float32Array(gated.diff.length);
+  differencesInto(differences, gated);
+  return differences;
+}
+
+export function differencesInto(into: Float32Array, { diff, alpha, group }: Gated): void {
   const ofMatrix = group ? gateOf(group[0]!) : 1;
-  return diff.map((w, at) => w * gateOf(alpha[at]!) * ofMatrix);
+  for (let at = 0; at < diff.length; at++) into[at] = diff[at]! * gateOf(alpha[at]!) * ofMatrix;
 }
 
 /** Leaves the largest differences, as many as `density` allows. `sizes` are their absolute values, which this overwrites. */

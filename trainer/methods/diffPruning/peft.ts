@@ -4,7 +4,7 @@ import { chooserOf, countOf, wordsOf } from "../largest.ts";
 import type { NamedValues, PeftFormat } from "../peft.ts";
 import { readSelection, selection, targetsOf } from "../peftTargets.ts";
 import { fromSparse, isWhole, sparseFault, sparseTensors } from "../sparse.ts";
-import { differencesOf, parts } from "./gates.ts";
+import { differencesInto, parts } from "./gates.ts";
 
 export const diffPruningPeft: PeftFormat<DiffPruningSettings> = {
   config: (settings, { modules }) => ({
@@ -33,18 +33,26 @@ export const diffPruningPeft: PeftFormat<DiffPruningSettings> = {
   fromPeft: fromSparse,
 };
 
-/** The largest differences of all layers together, as many as `density` allows. Whole matrices are not copied. */
+/**
+ * The largest differences of all layers together, as many as `density` allows. Whole matrices are not copied, and every piece of
+ * one is computed in the same memory, because V8 collects arrays only once they are many.
+ */
 function largestDifferences(parameters: readonly NamedValues[], { density }: DiffPruningSettings): NamedValues[] {
   const layers = gatedLayers(parameters);
   const all = layers.reduce((sum, { diff }) => sum + diff.length, 0);
-  const sizes = function* () {
-    for (const layer of layers) for (const { values } of pieces(layer)) yield values.map(Math.abs);
+  const [room, sizes] = [new Float32Array(pieceLength), new Float32Array(pieceLength)];
+  const sizesOf = (values: Float32Array) => {
+    for (const [at, value] of values.entries()) sizes[at] = Math.abs(value);
+    return sizes.subarray(0, values.length);
   };
-  const isKept = chooserOf(sizes, countOf(density, all));
+  const allSizes = function* () {
+    for (const layer of layers) for (const { values } of pieces(layer, room)) yield sizesOf(values);
+  };
+  const isKept = chooserOf(allSizes, countOf(density, all));
   return layers.flatMap((layer) => {
     const [places, kept]: [number[], number[]] = [[], []];
-    for (const { first, values } of pieces(layer)) {
-      for (const [at, word] of wordsOf(values.map(Math.abs)).entries()) {
+    for (const { first, values } of pieces(layer, room)) {
+      for (const [at, word] of wordsOf(sizesOf(values)).entries()) {
         if (!isKept(word)) continue;
         places.push(first + at);
         kept.push(values[at]!);
@@ -72,11 +80,17 @@ function gatedLayers(parameters: readonly NamedValues[]): Layer[] {
 
 const pieceLength = 65_536;
 
-/** δ of a layer in pieces. */
-function* pieces({ diff, alpha, group }: Layer): Generator<{ first: number; values: Float32Array }> {
+/** δ of a layer in pieces, each in `room`. */
+function* pieces(
+  { diff, alpha, group }: Layer,
+  room: Float32Array,
+): Generator<{ first: number; values: Float32Array }> {
   for (let first = 0; first < diff.length; first += pieceLength) {
     const part = diff.subarray(first, first + pieceLength);
     const gates = alpha?.subarray(first, first + pieceLength);
-    yield { first, values: gates ? differencesOf({ diff: part, alpha: gates, group }) : part };
+    const values = room.subarray(0, part.length);
+    if (gates) differencesInto(values, { diff: part, alpha: gates, group });
+    else values.set(part);
+    yield { first, values };
   }
 }

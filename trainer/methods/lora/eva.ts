@@ -7,11 +7,11 @@
  */
 import { invalid } from "../../contract/failure.ts";
 import type { LoraSettings } from "../../contract/methods/lora.ts";
-import type { SetupHost } from "../../graph/site.ts";
+import type { SetupFacts, SetupHost } from "../../graph/site.ts";
 import type { ConfigFacts, NamedValues } from "../peft.ts";
 import { isAdapted } from "../savedModules.ts";
 import { type Update, updateOf } from "../update.ts";
-import { IncrementalPca } from "./incrementalPca.ts";
+import { IncrementalPca, pcaBytes, updateBytes } from "./incrementalPca.ts";
 
 export const isEva = ({ initialization }: Pick<LoraSettings, "initialization">): boolean => initialization === "EVA";
 
@@ -22,7 +22,13 @@ export const multipleOf = (settings: Pick<Update, "initialization" | "evaRho">):
 /** Room for the rank of a layer. */
 const roomOf = (site: string, settings: Update): number => updateOf(site, settings).rank * multipleOf(settings);
 
+/**
+ * The passes over little data, and the batches over more. PEFT ends only when the directions no longer turn, which near-equal
+ * singular values may never do; by then each direction has been fitted to a hundred batches, and every batch costs a forward pass of
+ * all blocks below for each block.
+ */
 const mostPasses = 10;
+const mostBatches = 100;
 
 /** Layers with one input. */
 interface Group {
@@ -41,10 +47,18 @@ export async function setUpEva(host: SetupHost, settings: LoraSettings): Promise
     const { similarities } = group.pca;
     return similarities.length > 0 && similarities.slice(0, needed(group)).every((value) => value >= evaTau);
   };
-  for (let batch = 0; batch < Math.max(2, mostPasses * host.batches); batch++) {
+  const batches = Math.max(2, mostPasses * host.batches);
+  const lacksDirections = () => groups.some(({ pca }) => pca.components.length === 0);
+  for (let batch = 0, read = 0; batch < batches && (read < mostBatches || lacksDirections()); batch++) {
+    if (batch === host.batches) requireDirections(groups);
+    const tokens = host.trainedTokens(batch);
+    // The first batch shows which layers share an input, whatever its tokens.
+    const wants = (group: Group) => tokens >= group.pca.rank && !hasConverged(group);
+    if (batch > 0 && !groups.some(wants)) continue;
+    read++;
     for (let block = 0; block < host.blocks; block++) {
       const known = groups.filter((group) => group.block === block);
-      if (batch > 0 && known.every(hasConverged)) continue;
+      if (batch > 0 && !known.some(wants)) continue;
       for (const input of await host.inputs(batch, block)) {
         const sites = input.sites.filter((site) => isAdapted(site, settings));
         if (sites.length === 0) continue;
@@ -58,12 +72,11 @@ export async function setUpEva(host: SetupHost, settings: LoraSettings): Promise
         await group.pca.add(input, host.principal);
       }
     }
-    if (groups.some(({ pca }) => pca.components.length === 0)) continue;
+    if (lacksDirections()) continue;
     ranks = distributed(groups, settings);
     if (groups.every(hasConverged)) break;
   }
-  const without = groups.find(({ pca }) => pca.components.length === 0);
-  if (without) throw tooFewTokens(without.pca.rank);
+  requireDirections(groups);
   for (const { sites, pca } of groups) {
     for (const site of sites) {
       const a = host.values("parameter", `${site}.lora_A.weight`);
@@ -71,6 +84,36 @@ export async function setUpEva(host: SetupHost, settings: LoraSettings): Promise
       a.set(pca.components.subarray(0, (ranks.get(site) ?? 0) * pca.width));
     }
   }
+}
+
+const ofBlock = /(?<=\.layers\.)\d+(?=\.)/;
+
+/** Arrays that are no longer used, which V8 collects once new ones have this many bytes. */
+const uncollectedBytes = 64 * 2 ** 20;
+
+/** Memory of the pass: the directions of all layers, and the decomposition of one input beside all inputs of its block. */
+export function evaBytes({ blocks, inputs, tokens }: SetupFacts, settings: LoraSettings): number {
+  let kept = 0;
+  let decomposed = 0;
+  for (let block = 0; block < blocks; block++) {
+    for (const { sites, width } of inputs) {
+      const adapted = sites
+        .map((site) => site.replace(ofBlock, `${block}`))
+        .filter((site) => isAdapted(site, settings));
+      if (adapted.length === 0) continue;
+      const rank = Math.min(width, Math.max(...adapted.map((site) => roomOf(site, settings))));
+      kept += pcaBytes(rank, width);
+      decomposed = Math.max(decomposed, updateBytes(rank, width, tokens));
+    }
+  }
+  const gathered = 4 * tokens * inputs.reduce((sum, { width }) => sum + width, 0);
+  return kept + decomposed + gathered + uncollectedBytes;
+}
+
+/** Throws the error if no batch of a pass had as many trained tokens as some layer's directions: no further pass has them. */
+function requireDirections(groups: readonly Group[]): void {
+  const without = groups.find(({ pca }) => pca.components.length === 0);
+  if (without) throw tooFewTokens(without.pca.rank);
 }
 
 /** The error if every batch has fewer trained tokens than the rank. */

@@ -62,6 +62,21 @@ export class IncrementalPca {
   }
 }
 
+/** Memory of one between two batches. */
+export const pcaBytes = (rank: number, width: number): number => 8 * width * (rank + 1);
+
+/**
+ * Memory of an update by at most `rows` rows, beside its input: the stacked matrix, the vectors of its decomposition
+ * (native/runtime/decompose.cc) with the best of them at a restart, and the new components before they replace the old ones.
+ */
+export function updateBytes(rank: number, width: number, rows: number): number {
+  const stacked = rank + rows + 1;
+  const vectors = Math.min(stacked, width, 3 * rank + 32);
+  const best = rank + Math.ceil((vectors - rank) / 2);
+  const made = rank * (stacked + 2 * width);
+  return 4 * stacked * width + 8 * ((vectors + best) * (stacked + width) + 2 * vectors ** 2 + made);
+}
+
 function meanOf(values: Float32Array, rows: number, width: number): Float64Array {
   const mean = new Float64Array(width);
   for (let at = 0; at < values.length; at++) mean[at % width]! += values[at]!;

@@ -12,7 +12,7 @@ import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
 import { isTargetParameter } from "../targets.ts";
 import { mergeTrainedRows, trainedRowsFault, trainedRowsOf } from "../trainedRows.ts";
 import { updateFault, updateOf } from "../update.ts";
-import { isEva, setUpEva } from "./eva.ts";
+import { evaBytes, isEva, setUpEva } from "./eva.ts";
 import { expertFactors, expertFault, factorsOfPart, isExpertParameter } from "./experts.ts";
 import { factorsOf, quantizedStart, startsRandomly } from "./factors.ts";
 import { fromBaseFault, savedSettings } from "./fromBase.ts";
@@ -63,6 +63,7 @@ export const lora = defineMethod(declaration, {
   saved: savedSettings,
   quantizedStart,
   readsInputs: isEva,
+  setupBytes: (facts, settings) => (isEva(settings) ? evaBytes(facts, settings) : 0),
   async setup(host, settings) {
     if (isEva(settings)) await setUpEva(host, settings);
   },
