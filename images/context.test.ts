@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { reachable, readImports } from "../test/imports.ts";
-import { isRunTimeSource, isUsedAtRunTime, packagesOf, REPOSITORY, TARGETS } from "./context.ts";
+import { isRunTimeSource, isUsedAtRunTime, PROGRAMS, packagesOf, REPOSITORY, SOURCES, TARGETS } from "./context.ts";
 
 const names: [string, boolean][] = [
   ["operator/main.ts", true],
@@ -21,15 +21,27 @@ for (const [name, included] of names) {
   test(`${name} is ${included ? "" : "not "}in an image`, () => assert.equal(isRunTimeSource(name), included));
 }
 
-test("each image contains everything that its program imports", () => {
+test("each image contains everything that its programs import", () => {
   const graph = readImports();
   for (const target of TARGETS) {
-    const own = [...reachable(graph, `${target}/main.ts`)].filter((file) => graph.has(file));
-    assert.ok(own.length > 50);
-    assert.deepEqual(
-      own.filter((file) => !isRunTimeSource(file)),
-      [],
-    );
+    const packages = new Set(packagesOf(target));
+    const sources = new Set(SOURCES[target]);
+    for (const program of PROGRAMS[target]) {
+      const all = [...reachable(graph, program)];
+      const own = all.filter((file) => graph.has(file));
+      assert.ok(own.length > 50);
+      assert.deepEqual(
+        own.filter((file) => !isRunTimeSource(file) || !sources.has(file.split("/")[0] ?? "")),
+        [],
+      );
+      const named = all.filter((one) => /^(@[^/]+\/)?[a-z][^/:]*$/.test(one) && !graph.has(one));
+      assert.ok(named.includes("zod"), program);
+      assert.deepEqual(
+        named.filter((one) => !packages.has(`node_modules/${one}`)),
+        [],
+        program,
+      );
+    }
   }
 });
 

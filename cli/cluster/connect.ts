@@ -19,6 +19,9 @@ export const persistentVolumeClaims: Resource<PersistentVolumeClaim> = core(
 );
 export const persistentVolumes: Resource<PersistentVolume> = core("persistentvolumes", "PersistentVolume");
 
+/** The context that the library makes in a pod, from its ServiceAccount. */
+const inClusterContext = "inClusterContext";
+
 /** `await using` closes it at the end of the block. */
 export interface Connection extends AsyncDisposable {
   readonly client: Client;
@@ -63,7 +66,8 @@ export function connect(
       "no kubeconfig was found: use --kubeconfig FILE or $KUBECONFIG (the default is ~/.kube/config)",
     );
   }
-  const proxy = proxyOf(server, environment);
+  // A pod reaches the API server of its own cluster directly.
+  const proxy = config.getCurrentContext() === inClusterContext ? undefined : proxyOf(server, environment);
   if (proxy !== undefined) {
     config.clusters = config.clusters.map((cluster) => ({ ...cluster, proxyUrl: cluster.proxyUrl ?? proxy }));
   }

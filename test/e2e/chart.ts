@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { chart, imageValues, operatorNamespace, upgrade } from "../../demo/install.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { type Bench, manifest, refusal } from "./bench.ts";
+import { collectorWorks } from "./collector.ts";
 import { prometheusKinds } from "./prometheusKinds.ts";
 import { everything, renderedText } from "./renderedChart.ts";
 
@@ -158,6 +159,9 @@ export function chartTests(bench: () => Bench): void {
       assert.deepEqual(await objects(), before);
     });
 
+    test("a CronJob removes the files that nothing needs, and keeps those of a run and recent ones", () =>
+      collectorWorks(bench(), bench().team("road")));
+
     test("metrics over TLS are for those whom the cluster allows", async () => {
       const { cluster } = bench();
       const binding = ["create", "clusterrolebinding", "scraper", "--clusterrole=luthier-metrics-reader"];
@@ -174,7 +178,13 @@ export function chartTests(bench: () => Bench): void {
       const { cluster } = bench();
       await cluster.helm(["uninstall", "luthier", "--namespace", operatorNamespace, "--wait"]);
       assert.deepEqual(await objects(), before);
-      const left = await cluster.kubectl(["get", "deployments,services,roles,clusterroles", "-A", "-o", "name"]);
+      const left = await cluster.kubectl([
+        "get",
+        "deployments,services,cronjobs,roles,clusterroles",
+        "-A",
+        "-o",
+        "name",
+      ]);
       assert.doesNotMatch(left, /luthier/);
     });
 

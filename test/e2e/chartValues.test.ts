@@ -29,6 +29,8 @@ const wrong: readonly { set: string[]; says: RegExp }[] = [
   },
   { set: ["serviceAccount.create=false"], says: /serviceAccount\.create: false needs serviceAccount\.name/ },
   { set: ["runAsUser=0"], says: /runAsUser/ },
+  { set: ["garbageCollection.stores[0].uri=pvc://a"], says: /namespace/ },
+  { set: ["garbageCollection.stores[0].uri=hf://a/b", "garbageCollection.stores[0].namespace=a"], says: /uri/ },
   { set: ["metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true"], says: /scrape each pod twice/ },
   {
     set: ["metrics.serviceMonitor.enabled=true", "metrics.service.enabled=false"],
@@ -146,6 +148,44 @@ test("policies restrict the operator and the trainer pods of the named namespace
   assert.deepEqual(at(trainer, "spec.egress.1"), { ports: [{ protocol: "TCP", port: 443 }] });
 });
 
+test("each artifact store is cleaned by a CronJob of its namespace, which may only list the three kinds there", async () => {
+  const value = (index: number, store: Record<string, string>) =>
+    Object.entries(store).map(([key, text]) => `garbageCollection.stores[${index}].${key}=${text}`);
+  const bucket = { namespace: "a", uri: "s3://models/luthier", secretName: "s3" };
+  const stores = [
+    { namespace: "a", uri: "pvc://store/l/" },
+    bucket,
+    { ...bucket, namespace: "b", endpoint: "https://s3" },
+  ];
+  const set = [...stores.flatMap((store, index) => value(index, store)), "garbageCollection.days=30"];
+  const objects = await render({ set: [...set, "trainer.env.HTTPS_PROXY=http://proxy:3128"] });
+  assert.deepEqual(namesOf(objects, "Role"), ["a/luthier-gc", "b/luthier-gc", "system/luthier-lease"]);
+  const rules = [
+    { apiGroups: ["luthier.dev"], resources: ["finetunejobs", "finetuneruns", "adapters"], verbs: ["list"] },
+  ];
+  assert.deepEqual(at(ofKind(objects, "Role")[0], "rules"), rules);
+  const jobs = ofKind(objects, "CronJob");
+  assert.equal(new Set(namesOf(objects, "CronJob")).size, 3);
+  const [onClaim, inBucket, atEndpoint] = jobs.map((job) => at(job, "spec.jobTemplate.spec.template.spec"));
+  const options = ["--delete", "--cluster", "--namespace=a", "--days=30"];
+  const args = ["gc", "pvc://store/l/a", ...options, "--claim=store=/luthier/claims/store"];
+  assert.deepEqual(at(onClaim, "containers.0.args"), args);
+  assert.deepEqual(at(onClaim, "volumes.1.persistentVolumeClaim"), { claimName: "store" });
+  assert.equal(at(onClaim, "securityContext.fsGroup"), 65532);
+  assert.deepEqual(at(inBucket, "containers.0.args"), ["gc", "s3://models/luthier/a", ...options]);
+  const names = (pod: unknown) => Object.values(Object(at(pod, "containers.0.env"))).map((one) => at(one, "name"));
+  const credentials = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"];
+  assert.deepEqual(names(inBucket), ["HTTPS_PROXY", ...credentials, "AWS_ENDPOINT_URL"]);
+  assert.deepEqual(names(atEndpoint), ["HTTPS_PROXY", "AWS_ENDPOINT_URL", ...credentials]);
+  assert.equal(at(atEndpoint, "containers.0.env.1.value"), "https://s3");
+  assert.deepEqual(namesOf(await render(), "CronJob"), []);
+  // The Service and the Deployment select the operator's pods by this label.
+  assert.equal(
+    Reflect.get(Object(at(jobs[0], "spec.jobTemplate.spec.template.metadata.labels")), "app.kubernetes.io/component"),
+    "garbage-collector",
+  );
+});
+
 test("a webhook's Secret is mounted by its two keys, and the policy admits its receiver", async () => {
   const receiver = "networkPolicy.operator.egress[0].ports[0].port=8443";
   const objects = await render({
@@ -180,8 +220,13 @@ test("names that YAML parses as booleans, numbers, dates or null are strings in 
       ...["operator.namespace", "operator.priorityClassName", "operator.nodeSelector.disk", "images.trainer.tag"],
       ...["images.operator.tag", "images.pullSecrets[0].name", "metrics.service.annotations.team", "nameOverride"],
       ...["serviceAccount.name", "commonLabels.team", "networkPolicy.trainer.namespaces[0]"],
+      ...["garbageCollection.stores[0].namespace", "garbageCollection.stores[0].secretName"],
     ].map((value) => `${value}=${name}`);
-    const repositories = ["images.trainer.repository=1", "images.operator.repository=1"];
+    const repositories = [
+      "images.trainer.repository=1",
+      "images.operator.repository=1",
+      "garbageCollection.stores[0].uri=s3://a",
+    ];
     return JSON.stringify(await render({ name, namespace: name, setString: [...values, ...repositories] }));
   };
   const plain = await rendered("plain-name");

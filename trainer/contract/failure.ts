@@ -30,6 +30,9 @@ export const superseded = (message: string) => new StageFailure(exitCode.superse
 /** Stopped on request; the work so far is durable. */
 export const stopped = (message: string) => new StageFailure(exitCode.stopped, "Stopped", message);
 
+/** A program was cancelled by its signal. Its outputs are invalid. */
+export class Cancelled extends Error {}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,7 +4,7 @@
  */
 
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, invalid, messageOf, StageFailure } from "../contract/failure.ts";
+import { Cancelled, corrupt, invalid, messageOf, StageFailure } from "../contract/failure.ts";
 import { toBfloat16, widened } from "../formats/bfloat16.ts";
 import { contentOf, type PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
@@ -48,9 +48,6 @@ export interface Beginning {
 
 /** Parameters by name: a copy that later steps do not change. */
 export type Parameters = ReadonlyMap<string, Float32Array>;
-
-/** A program was cancelled by its signal. Its outputs are invalid. */
-export class Cancelled extends Error {}
 
 export class Engine {
   readonly compiled: Compiled;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { invalid } from "../contract/failure.ts";
-import { Cancelled } from "../engine/engine.ts";
+import { Cancelled, invalid } from "../contract/failure.ts";
 import { MissingFileError } from "../stores/store.ts";
 import { classified } from "./classify.ts";
 import { failureOutcome } from "./outcome.ts";

@@ -1,7 +1,6 @@
 /** Maps errors of stores, formats and the engine to failures with exit codes; any other error is a crash. */
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, messageOf, StageFailure, stopped } from "../contract/failure.ts";
-import { Cancelled } from "../engine/engine.ts";
+import { Cancelled, corrupt, messageOf, StageFailure, stopped } from "../contract/failure.ts";
 import { SafetensorsError } from "../formats/safetensors.ts";
 import { MissingFileError } from "../stores/store.ts";
 

@@ -4,10 +4,10 @@
  * anywhere and resumed gives the same bytes.
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
-import { diverged, stopped } from "../contract/failure.ts";
+import { Cancelled, diverged, stopped } from "../contract/failure.ts";
 import { RowOrder } from "../data/packed/order.ts";
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
-import { Cancelled, type Parameters } from "../engine/engine.ts";
+import type { Parameters } from "../engine/engine.ts";
 import type { CheckpointFacts, Checkpoints, LoopState } from "./checkpoint.ts";
 import type { Metrics } from "./metrics.ts";
 import { evalRewardsOf } from "./rewards.ts";
