@@ -21,6 +21,8 @@ export interface Configuration {
   secureMetrics: { port: number; certificates: string } | undefined;
   /** Directory of `url` and `signingKey` of the webhook that gets events; undefined: none. */
   notifications: string | undefined;
+  /** PEM certificates that the webhook's may be signed by, besides the public authorities. */
+  certificates: string | undefined;
   logLevel: string;
 }
 
@@ -46,6 +48,8 @@ Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
   --metrics-port PORT       port of /metrics over TLS (default 8443)      LUTHIER_METRICS_PORT
   --notifications DIR       send events to the webhook of DIR/url,        LUTHIER_NOTIFICATIONS
                             signed with DIR/signingKey
+                            PEM certificates to trust besides the         LUTHIER_CA_CERTIFICATES
+                            public ones
   --log-level LEVEL         trace debug info warn error (default info)    LUTHIER_LOG_LEVEL
   --help                    this text
 `;
@@ -80,6 +84,7 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
       ? { port: readPort("--metrics-port", flags["metrics-port"] ?? env.LUTHIER_METRICS_PORT ?? "8443"), certificates }
       : undefined,
     notifications: (flags.notifications ?? env.LUTHIER_NOTIFICATIONS) || undefined,
+    certificates: env.LUTHIER_CA_CERTIFICATES || undefined,
     logLevel: readLevel(flags["log-level"] ?? env.LUTHIER_LOG_LEVEL ?? "info"),
   };
 }

@@ -75,10 +75,13 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
     adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, pods })),
   };
   wake(caches, controllers);
-  const { notifications: directory } = configuration;
+  const { notifications: directory, certificates } = configuration;
   const notifier =
     directory &&
-    controller("notification", new Notifier({ caches, directory, clock, log, registry: metrics.registry }));
+    controller(
+      "notification",
+      new Notifier({ caches, directory, clock, log, registry: metrics.registry, certificates }),
+    );
   if (notifier) wakeNotifier(caches, notifier);
   const { leaderElection } = configuration;
   const elector =

@@ -1,5 +1,6 @@
 /** The webhook over HTTP: signed, retried, once for each event, and without the URL in the log. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -8,6 +9,8 @@ import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import pino from "pino";
 import { Registry } from "prom-client";
+import { startProxy } from "../../test/stores/httpProxy.ts";
+import { serveTls } from "../../trainer/testing/tlsServer.ts";
 import { newCaches } from "../shared/caches.ts";
 import { anAdapter, aPinnedJob, aRun } from "../testing/builders.ts";
 import { Notifier } from "./notifier.ts";
@@ -37,7 +40,10 @@ interface Got {
 }
 
 /** A receiver that answers with `codes` in turn, then 200, and a notifier of one ready job, `laterMs` after it was ready. */
-async function webhook(t: TestContext, { codes = [] as number[], laterMs = 1000, url = "", key = secret }) {
+async function webhook(
+  t: TestContext,
+  { codes = [] as number[], laterMs = 1000, url = "", key = secret, trusted = false, tls = false },
+) {
   const got: Got[] = [];
   const answers = [...codes];
   const server = createServer(async (request, response) => {
@@ -50,7 +56,10 @@ async function webhook(t: TestContext, { codes = [] as number[], laterMs = 1000,
   assert.ok(address !== null && typeof address === "object");
   const directory = await mkdtemp(path.join(tmpdir(), "luthier-webhook-"));
   t.after(() => rm(directory, { recursive: true }));
-  await writeFile(path.join(directory, "url"), url || `http://127.0.0.1:${address.port}/hook?token=hidden\n`);
+  const plain = `127.0.0.1:${address.port}`;
+  const secure = tls ? await serveTls(t, `http://${plain}`, "IP:127.0.0.1") : undefined;
+  const receiver = secure === undefined ? `http://${plain}` : `https://${secure.address}`;
+  await writeFile(path.join(directory, "url"), url || `${receiver}/hook?token=hidden\n`);
   await writeFile(path.join(directory, "signingKey"), key);
   const caches = newCaches();
   const one = aPinnedJob();
@@ -77,6 +86,7 @@ async function webhook(t: TestContext, { codes = [] as number[], laterMs = 1000,
   const registry = new Registry();
   const notifier = new Notifier({
     ...{ caches, directory, clock: () => new Date(now), registry },
+    certificates: secure !== undefined && trusted ? readFileSync(secure.authority, "utf8") : undefined,
     log: pino({}, { write: (line: string) => (log += line) }),
   });
   return {
@@ -101,6 +111,24 @@ test("each event is sent once, signed", async (t) => {
   assert.equal(headers["content-type"], "application/cloudevents+json; charset=utf-8");
   for (const [name, value] of Object.entries(signed)) assert.equal(headers[name], value);
   assert.match(await metrics(), /luthier_notifications_total\{type="ready",outcome="Delivered"\} 1/);
+});
+
+test("a receiver with a certificate of a private authority is reached through a proxy, if the authority is trusted", async (t) => {
+  const proxy = await startProxy(t);
+  const before = process.env.HTTPS_PROXY;
+  process.env.HTTPS_PROXY = proxy.url;
+  t.after(() => {
+    if (before === undefined) delete process.env.HTTPS_PROXY;
+    else process.env.HTTPS_PROXY = before;
+  });
+  const trusting = await webhook(t, { tls: true, trusted: true });
+  assert.deepEqual(await trusting.reconcile(), {});
+  assert.deepEqual(typesOf(trusting.got), ["ready", "promoted"]);
+  assert.match(proxy.requests().join(), /\bCONNECT 127\.0\.0\.1:\d+/);
+  const other = await webhook(t, { tls: true });
+  assert.deepEqual(await other.reconcile(), { requeueAfterMs: 5000 });
+  assert.deepEqual(other.got, []);
+  assert.match(other.log(), /the receiver cannot be reached: (SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)/);
 });
 
 test("a refused event is retried with the same id, later and later, and the log has no URL", async (t) => {

@@ -7,9 +7,10 @@
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { getCACertificates } from "node:tls";
 import type { Logger } from "pino";
 import { Counter, type Registry } from "prom-client";
-import { EnvHttpProxyAgent, request } from "undici";
+import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import type { FineTuneJob } from "../api/kinds.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
@@ -44,7 +45,7 @@ export class Notifier {
   readonly #log: Logger;
   readonly #sent: Counter<"type" | "outcome">;
   readonly #known = new Map<string, Map<EventType, Known>>();
-  readonly #agent = new EnvHttpProxyAgent({ headersTimeout: attemptMs, bodyTimeout: attemptMs });
+  readonly #agent: Dispatcher;
 
   constructor(options: {
     caches: Pick<Caches, "fineTuneJobs" | "adapters">;
@@ -53,11 +54,14 @@ export class Notifier {
     clock: Clock;
     log: Logger;
     registry: Registry;
+    /** PEM certificates to trust besides the public ones. */
+    certificates: string | undefined;
   }) {
     this.#caches = options.caches;
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#agent = agentTrusting(options.certificates);
     this.#sent = new Counter({
       name: "luthier_notifications_total",
       help: "Attempts to send an event to the webhook",
@@ -142,6 +146,15 @@ export class Notifier {
     if (key === undefined) return { fault: `the Secret's key ${files.key} is not whsec_ and 24 to 64 bytes in base64` };
     return { url, key };
   }
+}
+
+/** Follows $HTTPS_PROXY, $HTTP_PROXY and $NO_PROXY. */
+function agentTrusting(certificates: string | undefined): Dispatcher {
+  const tls = certificates === undefined ? {} : { ca: [...getCACertificates("default"), certificates] };
+  return new EnvHttpProxyAgent({
+    ...{ headersTimeout: attemptMs, bodyTimeout: attemptMs, allowH2: false },
+    ...{ connect: tls, requestTls: tls, proxyTls: tls },
+  });
 }
 
 function codeOf(error: unknown): string {

@@ -70,6 +70,7 @@ export const everything: readonly string[] = [
   "garbageCollection.timeZone=Etc/UTC",
   "operator.extraEnv[0].name=HTTPS_PROXY",
   "operator.extraEnv[0].value=http://proxy:3128",
+  "operator.caCertificates=-----BEGIN CERTIFICATE-----",
   "commonLabels.team=a",
   "commonAnnotations.owner=b",
   "serviceAccount.annotations.role=c",

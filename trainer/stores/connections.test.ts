@@ -1,14 +1,12 @@
 /** The trainer's own requests through a real proxy process, to servers with a certificate of a private authority. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
-import { createServer } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { HubServer } from "../testing/hubServer.ts";
-import { temporaryDirectory } from "../testing/temporary.ts";
+import { serveTls } from "../testing/tlsServer.ts";
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -63,44 +61,10 @@ async function startHub(t: TestContext): Promise<HubServer> {
   return hub;
 }
 
-/**
- * Serves TLS before a server, with a certificate for hub.example by a private authority; returns the authority's file.
- */
-async function startTls(t: TestContext, upstream: string): Promise<{ address: string; authority: string }> {
-  const at = await temporaryDirectory(t);
-  const openssl = (...args: string[]) => {
-    const { status, stderr } = spawnSync("openssl", args, { encoding: "utf8", cwd: at });
-    assert.equal(status, 0, stderr);
-  };
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  openssl("req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=private authority");
-  openssl("req", ...newKey, "-keyout", "hub.key", "-out", "hub.csr", "-subj", "/CN=hub.example");
-  writeFileSync(`${at}/names`, "subjectAltName=DNS:hub.example");
-  const signed = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names"];
-  openssl("x509", "-req", "-in", "hub.csr", ...signed, "-out", "hub.crt");
-  const { hostname, port } = new URL(upstream);
-  const [key, cert] = [readFileSync(`${at}/hub.key`), readFileSync(`${at}/hub.crt`)];
-  const server = createServer({ key, cert }, (socket) => {
-    const onward = connect(Number(port), hostname);
-    for (const [from, to] of [
-      [socket, onward],
-      [onward, socket],
-    ] as const) {
-      from.pipe(to);
-      from.on("error", () => to.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close());
-  const address = server.address();
-  assert.ok(address !== null && typeof address === "object");
-  return { address: `127.0.0.1:${address.port}`, authority: `${at}/ca.crt` };
-}
-
 const uri = "hf://acme/tiny/config.json";
 
 test("a hub with a certificate of a private authority is read through the proxy", async (t) => {
-  const { address, authority } = await startTls(t, (await startHub(t)).endpoint);
+  const { address, authority } = await serveTls(t, (await startHub(t)).endpoint, "DNS:hub.example");
   const { url, lines } = await startProxy(t, address);
   const trusted: Readonly<Record<string, string>>[] = [
     { SSL_CERT_FILE: authority },
@@ -117,7 +81,7 @@ test("a hub with a certificate of a private authority is read through the proxy"
 });
 
 test("a certificate that is untrusted or unreadable is reported at once and not retried", async (t) => {
-  const { address } = await startTls(t, (await startHub(t)).endpoint);
+  const { address } = await serveTls(t, (await startHub(t)).endpoint, "DNS:hub.example");
   const { url, lines } = await startProxy(t, address);
   const untrusted = await read(uri, "https://hub.example", { HTTPS_PROXY: url }, 60_000);
   assert.equal(untrusted.status, 20);

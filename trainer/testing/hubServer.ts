@@ -42,7 +42,8 @@ export class HubServer {
   readonly #storage: Server;
   readonly #pageFiles: number;
   #endpoint = "";
-  #storageUrl = "";
+  /** The origin of large files; a test may put another server before it. */
+  storageUrl = "";
 
   private constructor(repositories: readonly HubRepository[], pageFiles: number) {
     this.#repositories = repositories;
@@ -70,7 +71,7 @@ export class HubServer {
     }
     const url = (one: Server) => `http://${host}:${(one.address() as AddressInfo).port}`;
     server.#endpoint = url(server.#hub);
-    server.#storageUrl = url(server.#storage);
+    server.storageUrl = url(server.#storage);
     return server;
   }
 
@@ -139,7 +140,7 @@ export class HubServer {
     const content = repository.files[path];
     if (content === undefined) refuse(response, 404, "EntryNotFound");
     else if (content.length > smallBytes)
-      response.writeHead(302, { location: `${this.#storageUrl}/${this.#digestOf(repository, path)}` }).end();
+      response.writeHead(302, { location: `${this.storageUrl}/${this.#digestOf(repository, path)}` }).end();
     else sendContent(response, Buffer.from(content), range, `"${blobOid(content)}"`);
   }
 
