@@ -11,6 +11,7 @@ import { logsCommand } from "./commands/logs.ts";
 import { planCommand } from "./commands/plan.ts";
 import { plotCommand } from "./commands/plot.ts";
 import { promoteCommand, rollbackCommand } from "./commands/promote.ts";
+import { recordCommand } from "./commands/record.ts";
 import { retryCommand } from "./commands/retry.ts";
 import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -33,6 +34,7 @@ await runProgram(
     ["logs", logsCommand],
     ["export", exportCommand],
     ["inspect", inspectCommand],
+    ["record", recordCommand],
     ["gc", gcCommand],
   ]),
 );

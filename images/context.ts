@@ -23,7 +23,7 @@ const WORKSPACES: Record<Target, readonly string[]> = {
 };
 /**
  * The directories whose TypeScript an image contains: the operator plans with the trainer's own compiler, and its image also has
- * the garbage collector of artifact stores.
+ * the commands of the chart's CronJobs.
  */
 export const SOURCES: Record<Target, readonly string[]> = {
   operator: ["operator", "trainer", "cli", "terminal"],
@@ -31,7 +31,7 @@ export const SOURCES: Record<Target, readonly string[]> = {
 };
 /** The programs of an image. */
 export const PROGRAMS: Record<Target, readonly string[]> = {
-  operator: ["operator/main.ts", "cli/collector/main.ts"],
+  operator: ["operator/main.ts", "cli/periodic/main.ts"],
   trainer: ["trainer/main.ts"],
 };
 

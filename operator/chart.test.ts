@@ -99,7 +99,7 @@ test("the schema of the values has each value of values.yaml, and no other", () 
   };
   const inSchema = leaves(tree(schema), "", () => false).filter((at) => at !== "global");
   // The members of these maps belong to the user, or to Kubernetes.
-  const free = /^((?:operator|garbageCollection)\.resources|metrics\.dashboard\.labels)\./;
+  const free = /^((?:operator|garbageCollection|mlflow)\.resources|metrics\.dashboard\.labels)\./;
   const inValues = leaves(parse(read("values.yaml")), "", (value) => Object.keys(value).length === 0);
   const owned = new Set(inValues.map((at) => at.replace(free, "$1\n").split("\n")[0]));
   assert.deepEqual([...owned].sort(), inSchema.sort());

@@ -1,8 +1,14 @@
 /**
- * The garbage collector of the chart's CronJobs: `luthier gc` by itself, in the operator's image. Other commands load native code,
- * which that image does not contain.
+ * The commands that the chart's CronJobs run, in the operator's image. Other commands load native code, which that image does not
+ * contain.
  */
 import { gcCommand } from "../commands/gc.ts";
+import { recordCommand } from "../commands/record.ts";
 import { runProgram } from "../program.ts";
 
-await runProgram(new Map([["gc", gcCommand]]));
+await runProgram(
+  new Map([
+    ["record", recordCommand],
+    ["gc", gcCommand],
+  ]),
+);

@@ -176,14 +176,30 @@ test("each artifact store is cleaned by a CronJob of its namespace, which may on
   const names = (pod: unknown) => Object.values(Object(at(pod, "containers.0.env"))).map((one) => at(one, "name"));
   const credentials = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"];
   assert.deepEqual(names(inBucket), ["HTTPS_PROXY", ...credentials, "AWS_ENDPOINT_URL"]);
-  assert.deepEqual(names(atEndpoint), ["HTTPS_PROXY", "AWS_ENDPOINT_URL", ...credentials]);
-  assert.equal(at(atEndpoint, "containers.0.env.1.value"), "https://s3");
+  assert.deepEqual(names(atEndpoint), ["AWS_ENDPOINT_URL", "HTTPS_PROXY", ...credentials]);
+  assert.equal(at(atEndpoint, "containers.0.env.0.value"), "https://s3");
   assert.deepEqual(namesOf(await render(), "CronJob"), []);
   // The Service and the Deployment select the operator's pods by this label.
   assert.equal(
     Reflect.get(Object(at(jobs[0], "spec.jobTemplate.spec.template.metadata.labels")), "app.kubernetes.io/component"),
     "garbage-collector",
   );
+});
+
+test("the Adapters of each namespace are recorded in MLflow by a CronJob with the credentials of its Secret", async () => {
+  const entry = { namespace: "a", uri: "https://mlflow.example", experiment: "bots", secretName: "tracker" };
+  const set = Object.entries(entry).map(([key, text]) => `mlflow.namespaces[0].${key}=${text}`);
+  const objects = await render({ set });
+  assert.deepEqual(namesOf(objects, "CronJob"), ["a/luthier-mlflow"]);
+  const [role] = ofKind(objects, "Role");
+  const rules = [{ apiGroups: ["luthier.dev"], resources: ["finetuneruns", "adapters"], verbs: ["list"] }];
+  assert.deepEqual([at(role, "metadata.namespace"), at(role, "rules")], ["a", rules]);
+  const container = at(ofKind(objects, "CronJob")[0], "spec.jobTemplate.spec.template.spec.containers.0");
+  assert.deepEqual(at(container, "args"), ["record", "--namespace=a", "--experiment=bots"]);
+  const env = JSON.stringify(at(container, "env"));
+  assert.match(env, /"MLFLOW_TRACKING_URI","value":"https:\/\/mlflow\.example"/);
+  for (const key of ["USERNAME", "PASSWORD", "TOKEN"])
+    assert.ok(env.includes(`{"name":"tracker","key":"MLFLOW_TRACKING_${key}","optional":true}`), env);
 });
 
 test("a webhook's Secret is mounted by its two keys, and the policy admits its receiver", async () => {
@@ -221,11 +237,13 @@ test("names that YAML parses as booleans, numbers, dates or null are strings in 
       ...["images.operator.tag", "images.pullSecrets[0].name", "metrics.service.annotations.team", "nameOverride"],
       ...["serviceAccount.name", "commonLabels.team", "networkPolicy.trainer.namespaces[0]"],
       ...["garbageCollection.stores[0].namespace", "garbageCollection.stores[0].secretName"],
+      ...["mlflow.namespaces[0].namespace", "mlflow.namespaces[0].experiment"],
     ].map((value) => `${value}=${name}`);
     const repositories = [
       "images.trainer.repository=1",
       "images.operator.repository=1",
       "garbageCollection.stores[0].uri=s3://a",
+      "mlflow.namespaces[0].uri=http://a",
     ];
     return JSON.stringify(await render({ name, namespace: name, setString: [...values, ...repositories] }));
   };

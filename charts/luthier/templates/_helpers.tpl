@@ -67,29 +67,6 @@ annotations: {{- include "luthier.strings" . | trim | nindent 2 }}
 {{- toJson $env }}
 {{- end }}
 
-{{/* Variables of a pod that cleans an artifact store: those of the trainer's pods, and the store's endpoint and credentials. */}}
-{{- define "luthier.collectorEnv" -}}
-{{- range $key, $value := include "luthier.trainerEnv" .root | fromJson }}
-- name: {{ $key | quote }}
-  value: {{ $value | quote }}
-{{- end }}
-{{- with .store.endpoint }}
-- name: AWS_ENDPOINT_URL
-  value: {{ . | quote }}
-{{- end }}
-{{- if .store.secretName }}
-{{- $secret := include "luthier.string" .store.secretName }}
-{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
-- name: {{ . }}
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}}}
-{{- end }}
-{{- range concat (list "AWS_SESSION_TOKEN" "AWS_REGION") (ternary (list) (list "AWS_ENDPOINT_URL") (hasKey .store "endpoint")) }}
-- name: {{ . }}
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}, optional: true}}
-{{- end }}
-{{- end }}
-{{- end }}
-
 {{/* The user of the pods; empty: the cluster chooses. */}}
 {{- define "luthier.user" -}}
 {{- if not (kindIs "invalid" .Values.runAsUser) }}{{ int64 .Values.runAsUser }}{{ end }}
