@@ -77,7 +77,11 @@ export const exportStatus = z.object({
   sizeBytes: count.optional(),
   shards: count.optional(),
   artifact: z
-    .object({ uri: text(400), tags: z.array(text(128)).max(2), sizeBytes: count.optional() })
+    .object({
+      uri: text(400),
+      tags: z.array(text(128)).max(2).meta({ description: "The tag of the revision, and that of the promoted one." }),
+      sizeBytes: count.optional(),
+    })
     .optional()
     .meta({ description: "The files at the registry: the repository with the digest, and the tags that name it." }),
   verified: z
