@@ -109,6 +109,13 @@ async function ofHub(file: DataFile, stores: Stores, usual: Split): Promise<Foun
       `${uri}: has no data files but a script (${script.path}), which is not run: convert the data set to Parquet first`,
     );
   }
+  if (data.length === 0) {
+    const [first] = entries.filter(({ path }) => !path.endsWith(".md"));
+    throw invalid(
+      "NoDataFiles",
+      `${uri}: has no file of JSON, CSV, TSV or Parquet${first ? `, but ${first.path}` : ""}: name another data set, or convert its files`,
+    );
+  }
   const isDescribed = (await store.stat(`${uri}/README.md`)) !== undefined;
   const readme = isDescribed ? Buffer.from(await store.read(`${uri}/README.md`)).toString("utf8") : undefined;
   const { split, configuration } = file;

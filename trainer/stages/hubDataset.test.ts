@@ -86,12 +86,14 @@ test("a data set of the hub is read by split and configuration, and files with o
       },
     },
     { kind: "datasets", name: "acme/script", files: { "script.py": row("x") } },
+    { kind: "datasets", name: "acme/archive", files: { "README.md": row("x"), "train.zip": row("x") } },
   ]);
   t.after(() => hub.close());
   const stores = new Stores({
     locations: [
       { uri: "hf://datasets/acme/mails", endpoint: hub.endpoint },
       { uri: "hf://datasets/acme/script", endpoint: hub.endpoint },
+      { uri: "hf://datasets/acme/archive", endpoint: hub.endpoint },
     ],
   });
   const signal = new AbortController().signal;
@@ -113,5 +115,9 @@ test("a data set of the hub is read by split and configuration, and files with o
   await assert.rejects(filesOf(dataFile({ uri: "hf://datasets/acme/script" }), stores, "train"), {
     reason: "NoDataFiles",
     message: /a script \(script\.py\), which is not run/,
+  });
+  await assert.rejects(filesOf(dataFile({ uri: "hf://datasets/acme/archive" }), stores, "train"), {
+    reason: "NoDataFiles",
+    message: /archive: has no file of JSON, CSV, TSV or Parquet, but train\.zip: name another data set, or convert/,
   });
 });

@@ -103,6 +103,28 @@ test("fields that a template omits are reported", async () => {
   assert.deepEqual(await leftOut([user("a"), answer("b")], chatMl()), []);
 });
 
+test("a role that a template omits is reported, and so are the names of speakers", async () => {
+  const spoken =
+    "{% for m in messages %}{% if m.role in ['user', 'assistant'] %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}" +
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+  const system: Message = { role: "system", content: "Be brief." };
+  const result: Message = { role: "tool", content: '{"city": "Oslo"}' };
+  const messages = [system, { ...user("a"), name: "Ann" }, answer("b"), result, answer("c")];
+  assert.deepEqual(await leftOut(messages, codecWith(spoken)), [
+    "messages of the role system (not in the chat template)",
+    "messages of the role tool (not in the chat template)",
+    "names of speakers (not in the chat template)",
+  ]);
+  assert.deepEqual(await leftOut([system, user("a"), answer("b"), result, answer("c")], chatMl()), []);
+  const escaped = codecWith(
+    spoken.replace("m.role in ['user', 'assistant']", "true").replace("m.content", "(m.content | tojson)"),
+  );
+  assert.deepEqual(await leftOut([result, user("a\nb"), answer("b")], escaped), []);
+  const named = codecWith(spoken.replace("m.role + ", "m.name|default('') + m.role + "));
+  assert.deepEqual(await leftOut([{ ...user("a"), name: "Ann" }, answer("b")], named), []);
+  assert.deepEqual(await leftOut([user("🙂"), answer("b")], codecWith(spoken)), []);
+});
+
 test("a template that omits the text of answers is reported as the template's fault", async () => {
   for (const template of ["''", "m.content[0].text"]) {
     await assert.rejects(encode([user("a"), answer("hello")], chatMl(template)), {

@@ -1,6 +1,7 @@
 /**
  * Detects the parts of a conversation that a chat template omits. An omitted tool call, or omitted thoughts inside an
- * answer, change the answer and are an error. Omitted tool descriptions and separate thought fields are reported. Pure.
+ * answer, change the answer and are an error. Omitted tool descriptions, separate thought fields, names and whole roles are
+ * reported. Pure.
  */
 
 import { type Conversation, type Message, RowError } from "../rows/example.ts";
@@ -39,8 +40,8 @@ interface WrittenAnswer {
   readonly end: number;
 }
 
-/** Names of the fields that the template omits: tools in every context, thoughts in their own answer. */
-export function leftOut({ tools = [] }: Conversation, answers: readonly WrittenAnswer[]): string[] {
+/** Names of the fields that the template omits: tools in every context, thoughts in their own answer, roles before the last one. */
+export function leftOut({ tools = [], messages }: Conversation, answers: readonly WrittenAnswer[]): string[] {
   const names: string[] = [];
   const toolNames = tools.map(nameOf).filter((name) => name !== undefined);
   const isWritten = (name: string) => answers.some(({ rendered, start }) => rendered.slice(0, start).includes(name));
@@ -51,8 +52,33 @@ export function leftOut({ tools = [] }: Conversation, answers: readonly WrittenA
   const keepsContent = ({ message, rendered, start, end }: WrittenAnswer) =>
     message.tool_calls === undefined || isContentWritten(message, rendered.slice(start, end));
   if (!answers.every(keepsContent)) names.push("content beside tool calls (not in the chat template)");
-  return names;
+  const last = answers.at(-1);
+  return last === undefined ? names : [...names, ...rolesLeftOut(messages, last)];
 }
+
+/** The roles of messages before an answer, and the names of speakers, of which the rendering has no word. */
+function rolesLeftOut(messages: readonly Message[], { message: answer, rendered }: WrittenAnswer): string[] {
+  const before = messages.slice(0, messages.indexOf(answer));
+  // A template treats all messages of a role alike, so one of each tells.
+  const roles = new Map(before.toReversed().map((message) => [message.role, message.content ?? ""]));
+  roles.delete("assistant");
+  const omitted = [...roles].filter(([, content]) => !rendered.includes(tellingWord(content))).map(([role]) => role);
+  const named = before.find(({ role, name }) => role !== "tool" && name !== undefined)?.name ?? "";
+  return [
+    ...omitted.toReversed().map((role) => `messages of the role ${role} (not in the chat template)`),
+    ...(rendered.includes(tellingWord(named)) ? [] : ["names of speakers (not in the chat template)"]),
+  ];
+}
+
+/** The longest word of a text, which no template escapes. */
+const tellingWord = (text: string): string =>
+  text
+    .slice(0, wordsWithin)
+    .split(/[^\p{L}\p{N}]+/u)
+    .reduce((longest, word) => (word.length > longest.length ? word : longest), "");
+
+/** Characters of a message in which its longest word is looked for. */
+const wordsWithin = 4096;
 
 function nameOf(tool: NonNullable<Conversation["tools"]>[number]): string | undefined {
   const described = tool.function ?? tool;

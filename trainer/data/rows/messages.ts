@@ -197,6 +197,7 @@ function callsIn(text: string, { at, field, seen }: Written): ToolCall[] {
 export function toolsOf(given: unknown): JsonObject[] {
   if (given === undefined || given === null || given === "") return [];
   const list = typeof given === "string" ? parseStrictly(given, "tools") : given;
+  if (list === null) return [];
   if (!Array.isArray(list) || list.length > 1024) throw new RowError("tools: must be a list of at most 1024 tools");
   return list.map((tool, index) => objectOf(tool, `tools.${index}`));
 }

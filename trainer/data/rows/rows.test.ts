@@ -115,6 +115,11 @@ const accepted: [string, unknown, unknown][] = [
     conversation([{ role: "system", content: "s" }, user("c"), answer("d"), user("a"), answer("b")]),
   ],
   [
+    "tools of a table that has none",
+    { messages: [user("a"), answer("b")], tools: "null" },
+    conversation([user("a"), answer("b")]),
+  ],
+  [
     "ShareGPT with tools",
     {
       tools: JSON.stringify([weather]),
