@@ -38,7 +38,7 @@ const usage = {
       help: "with --data: model with the tokenizer and template; with --methods: base to train (default the demo's base)",
     },
     memory: {
-      help: "instead: compare planned and measured memory of 20 trainings; exit code 1 if a plan is wrong",
+      help: "instead: compare planned and measured memory of 23 trainings; exit code 1 if a plan is wrong",
     },
     real: {
       help: "instead: train SmolLM2-135M-Instruct by LoRA and compare losses and answers with PEFT's; exit code 1 beyond a bound; with --methods: also compare the methods on it",

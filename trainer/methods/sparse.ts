@@ -29,11 +29,11 @@ export function toSparse({ name, shape, values }: NamedValues): NamedValues[] {
   return sparseTensors({ name, shape }, kept, (at) => values[at]!);
 }
 
-/** Bytes of an element in the tensors below, in their copies for a file, and in the list of places. */
-const sparseElementBytes = 3 * 4 + 2 * 4 + 8;
+/** Bytes of an element in the tensors below, and in the list of places. */
+const sparseElementBytes = 3 * 4 + 8;
 
 /** Arrays that are no longer used and not collected yet, whatever the share; measured (docs/performance.md). */
-const uncollectedBytes = 8 * 2 ** 20;
+const uncollectedBytes = 24 * 2 ** 20;
 
 /** Memory in bytes that writing this share of all `diff` takes beside them. */
 export function sparseBytes(shapes: ReadonlyMap<string, readonly number[]>, density: number): number {

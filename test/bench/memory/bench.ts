@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- --memory`: compares the planned memory of a training with the kernel's peak, for twenty shapes, each in a
+ * `npm run bench -- --memory`: compares the planned memory of a training with the kernel's peak, for 23 shapes, each in a
  * separate process. A plan is correct if it is not below the measurement and not a tenth above it. Other work on the machine
  * does not affect the result.
  */
