@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures the trainer on this machine, in tokens a second and as a share of the register-only peak;
  * `-- --peers` also runs PyTorch, PEFT and bitsandbytes. `-- --data MB` measures the preparation of data instead.
- * `-- --against DIR` compares with another checkout. Timings require an otherwise idle machine.
+ * `-- --profile` shows the ops of a step. `-- --against DIR` compares with another checkout. Timings require an otherwise idle machine.
  */
 
 import { machineStages } from "../../demo/machine.ts";
@@ -13,6 +13,7 @@ import { benchData } from "./data.ts";
 import { benchDecompositions } from "./decompositions.ts";
 import { benchMemory } from "./memory/bench.ts";
 import { benchMethods } from "./methods/bench.ts";
+import { benchProfile } from "./profile.ts";
 import { benchReal } from "./real/bench.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchStaging } from "./staging.ts";
@@ -23,6 +24,7 @@ const usage = {
   positionals: [],
   summary: "Measures training on a Llama of 135 M parameters: LoRA of rank 16 on F32, BF16 and NF4.",
   options: {
+    profile: { help: "instead: time, bytes, operations and share of the machine's limit of each op of a step" },
     peers: { help: "also run the same training with PyTorch, PEFT and bitsandbytes" },
     base: { value: "TYPE", repeated: true, help: "only F32, BF16 or NF4; repeatable (default all)" },
     steps: {
@@ -51,7 +53,7 @@ const usage = {
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
     decompositions: { help: "instead: measure the decompositions that initialise adapters" },
     against: { value: "DIR", help: "instead: the speed ratio of this checkout to the one in DIR, which run in turn" },
-    write: { help: "write the table into docs/performance.md (also with --real)" },
+    write: { help: "write the table into docs/performance.md (also with --profile and --real)" },
     help: { short: "h", help: "this text" },
   },
 } as const;
@@ -104,6 +106,7 @@ async function main(): Promise<void> {
     steps: integerOf(args, "steps", 1, 1000, 5),
     onLine,
   };
+  if (args.switches.has("profile")) return await benchProfile({ ...options, write: args.switches.has("write") });
   const directory = optionOf(args, "against");
   if (directory !== undefined) return await benchAgainst({ ...options, directory });
   await benchTrainer({ ...options, peers: args.switches.has("peers"), write: args.switches.has("write") });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { compile } from "../../trainer/compile/compile.ts";
 import { Engine } from "../../trainer/engine/engine.ts";
-import type { CompileSpec } from "../../trainer/graph/compiled.ts";
+import type { Compiled, CompileSpec } from "../../trainer/graph/compiled.ts";
 import { ropeTable } from "../../trainer/models/rope.ts";
 import { type StepParts, trainStep } from "../../trainer/training/step.ts";
 import { tensorsOf } from "../support/modelDirectory.ts";
@@ -27,6 +27,40 @@ export interface OurMeasurement extends Measured {
 export const tokensPerStep = rows * rowTokens;
 
 export async function measureOurs(format: Format, threads: number, steps: number): Promise<OurMeasurement> {
+  return await withTraining(format, threads, steps, async (parts) => {
+    const { compiled } = parts.engine;
+    const wall: number[] = [];
+    const processor: number[] = [];
+    for (let step = 1; step <= steps + 1; step++) {
+      const [start, used] = [performance.now(), coreSeconds()];
+      await trainStep(parts, step, [0, 1]);
+      wall.push((performance.now() - start) / 1000);
+      processor.push(coreSeconds() - used);
+    }
+    const { flops } = compiled.program(microOf(compiled));
+    // The first step also compiles and touches memory for the first time.
+    return {
+      secondsPerStep: wall.slice(1),
+      coreSecondsPerStep: processor.slice(1),
+      peakBytes: parts.engine.peakBytes(),
+      flopsPerToken: flops / tokensPerStep,
+    };
+  });
+}
+
+/** The program of the measured training's only micro-batch. */
+export const microOf = ({ trainedRowBuckets }: Compiled) => ({
+  program: "micro" as const,
+  trainedRows: trainedRowBuckets.find((bucket) => bucket >= rows * (rowTokens - 1))!,
+});
+
+/** Calls `use` with the measured training before its first step, on a random base. */
+export async function withTraining<T>(
+  format: Format,
+  threads: number,
+  steps: number,
+  use: (parts: StepParts) => Promise<T>,
+): Promise<T> {
   const spec = specOf(format);
   const compiled = compile(spec);
   const directory = mkdtempSync(path.join(tmpdir(), "luthier-bench-"));
@@ -37,24 +71,7 @@ export async function measureOurs(format: Format, threads: number, steps: number
     await engine.bind(base);
     await engine.initialise(base, 1);
     await engine.run({ program: "derive" });
-    const parts = partsOf(engine, spec, steps);
-    const wall: number[] = [];
-    const processor: number[] = [];
-    for (let step = 1; step <= steps + 1; step++) {
-      const [start, used] = [performance.now(), coreSeconds()];
-      await trainStep(parts, step, [0, 1]);
-      wall.push((performance.now() - start) / 1000);
-      processor.push(coreSeconds() - used);
-    }
-    const trainedRows = compiled.trainedRowBuckets.find((bucket) => bucket >= rows * (rowTokens - 1))!;
-    const { flops } = compiled.program({ program: "micro", trainedRows });
-    // The first step also compiles and touches memory for the first time.
-    return {
-      secondsPerStep: wall.slice(1),
-      coreSecondsPerStep: processor.slice(1),
-      peakBytes: engine.peakBytes(),
-      flopsPerToken: flops / tokensPerStep,
-    };
+    return await use(partsOf(engine, spec, steps));
   } finally {
     engine.close();
     rmSync(directory, { recursive: true });

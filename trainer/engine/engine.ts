@@ -209,6 +209,11 @@ export class Engine {
     return new Int32Array(this.#output(key, "next").slice().buffer);
   }
 
+  /** Seconds of each instruction of a program so far, in the order of `Program.work`. */
+  seconds(key: ProgramKey): Float64Array {
+    return this.#executor.instructionSeconds(this.#load(key).handle);
+  }
+
   /** Peak bytes in use so far. */
   peakBytes(): number {
     return Object.values(this.memory()).reduce((total, bytes) => total + bytes, 0);

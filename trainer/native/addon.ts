@@ -48,6 +48,11 @@ export interface Executor {
   run(program: number): Promise<boolean>;
   /** Stops the running program before its next instruction. Has no effect when no program is running. */
   cancel(): void;
+  /**
+   * Wall-clock seconds of each instruction but `release`, in order, summed over the program's runs so far; on a GPU, those of
+   * the host.
+   */
+  instructionSeconds(program: number): Float64Array;
   /** The highest arena byte that any program has used so far. */
   arenaPeakBytes(): number;
   /** Bytes of scratch that kernels hold beside the regions: the planned size, or more if a program needed more. */

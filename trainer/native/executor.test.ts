@@ -127,6 +127,20 @@ suite("running", () => {
     });
   }
 
+  test("the executor adds up the seconds of each instruction over its runs", async () => {
+    const executor = open();
+    idsOf(executor).set([4, 0, 2, 2]);
+    const program = executor.load(embedsProgram([64, 64]));
+    assert.deepEqual([...executor.instructionSeconds(program)], [0, 0]);
+    await executor.run(program);
+    const once = executor.instructionSeconds(program);
+    assert.ok(once.length === 2 && once.every((seconds) => seconds > 0 && seconds < 10), `${once}`);
+    await executor.run(program);
+    assert.ok(executor.instructionSeconds(program).every((seconds, index) => seconds > once[index]!));
+    assert.throws(() => executor.instructionSeconds(3), /no program 3 is loaded/);
+    executor.close();
+  });
+
   test("a program runs with a weight that is mapped from a file at an unaligned offset", async () => {
     const path = join(tmpdir(), `luthier-weight-${process.pid}`);
     writeFileSync(path, Buffer.concat([Buffer.alloc(13), Buffer.from(weightValues.buffer)]));

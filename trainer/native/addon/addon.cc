@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <napi.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -75,6 +76,7 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
                         InstanceMethod<&ExecutorObject::bind>("bind"), InstanceMethod<&ExecutorObject::load>("load"),
                         InstanceMethod<&ExecutorObject::run>("run"), InstanceMethod<&ExecutorObject::cancel>("cancel"),
                         InstanceMethod<&ExecutorObject::close>("close"),
+                        InstanceMethod<&ExecutorObject::instructionSeconds>("instructionSeconds"),
                         InstanceMethod<&ExecutorObject::arenaPeakBytes>("arenaPeakBytes"),
                         InstanceMethod<&ExecutorObject::scratchBytes>("scratchBytes")});
   }
@@ -169,6 +171,16 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
     const auto deferred = Napi::Promise::Deferred::New(env);
     deferred.Reject(error.Value());
     return deferred.Promise();
+  }
+
+  Napi::Value instructionSeconds(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      if (!info[0].IsNumber()) throw Error("instructionSeconds takes a program's handle");
+      const std::vector<double> seconds = idle().executor().secondsOf(info[0].As<Napi::Number>().Int32Value());
+      auto array = Napi::Float64Array::New(info.Env(), seconds.size());
+      std::copy(seconds.begin(), seconds.end(), array.Data());
+      return array;
+    });
   }
 
   Napi::Value arenaPeakBytes(const Napi::CallbackInfo& info) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ Runs each case (a program, the bytes it starts from, what to compare; docs/engin
   --poison         fill dead memory with NaN while running on --backend
   --isa NAME       AVX2, AVX512 or AVX512_BF16 for the cpu backend (default: the best here)
   --time           print how long each run of the program took
-  --peak           print the multiply-adds that registers alone allow (cpu backend), then run the cases
+  --peak           print the multiply-adds that registers alone allow (cpu backend) and the rate of reading memory, then
+                   run the cases
   --help           this text
 
 Exit status: 0 all cases ran and agree, 1 a comparison failed, 2 a case or an option is wrong.
@@ -89,6 +91,33 @@ void printPeak(int threads) {
   }
 }
 
+// Bytes a second, in 10⁹, that all threads together read from memory: the best pass over more than any cache holds.
+void printMemoryRate(int threads) {
+  constexpr int64_t piece = 1 << 20, pieces = 512;
+  Pool pool(threads > 0 ? threads : grantedCores());
+  const Mapping bytes = Mapping::anonymous(piece * pieces, "memory to read");
+  std::memset(bytes.data(), 1, static_cast<size_t>(bytes.bytes()));
+  std::vector<uint64_t> sums(pieces);
+  struct Pass {
+    const uint8_t* data;
+    std::vector<uint64_t>& sums;
+  } pass{bytes.data(), sums};
+  double best = 0;
+  for (int i = 0; i < 15; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    pool.run(pieces, [](void* argument, int64_t task, int32_t) {
+      const Pass& p = *static_cast<Pass*>(argument);
+      const auto* words = reinterpret_cast<const uint64_t*>(p.data + task * piece);
+      uint64_t sum = 0;
+      for (int64_t word = 0; word < piece / 8; ++word) sum += words[word];
+      p.sums[static_cast<size_t>(task)] = sum;
+    }, &pass);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::max(best, static_cast<double>(bytes.bytes()) / seconds.count() / 1e9);
+  }
+  std::printf("memory %.1f GB/s\n", best);
+}
+
 bool runOne(const Options& o, const std::string& path) {
   const Case c = readCase(path);
   const CaseResult actual = runCase(c, o.run);
@@ -126,7 +155,10 @@ int run(int count, char** values) {
     std::fputs(help, stdout);
     return 0;
   }
-  if (o.peak) printPeak(o.run.threads);
+  if (o.peak) {
+    printPeak(o.run.threads);
+    printMemoryRate(o.run.threads);
+  }
   int status = 0;
   for (const std::string& path : o.cases) status = std::max(status, statusOf(o, path));
   return status;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 
 #include "../generated/opTable.h"
@@ -80,8 +81,9 @@ void Executor::bind(int32_t weight, WeightBytes bytes) {
 }
 
 int32_t Executor::load(std::span<const uint8_t> bytes) {
-  Loaded loaded{parseProgram(bytes, limits_), {}, {}};
+  Loaded loaded{parseProgram(bytes, limits_), {}, {}, {}};
   loaded.tensors.resize(loaded.program.tensors.size());
+  loaded.seconds.resize(loaded.program.instructions.size());
   for (const int32_t operand : loaded.program.operands) {
     loaded.operands.push_back(operand < 0 ? nullptr : &loaded.tensors[static_cast<size_t>(operand)]);
   }
@@ -90,20 +92,37 @@ int32_t Executor::load(std::span<const uint8_t> bytes) {
 }
 
 bool Executor::run(int32_t program, const std::stop_token& stop) {
-  if (program < 0 || program >= static_cast<int32_t>(programs_.size())) throw Error("no program " + std::to_string(program) + " is loaded");
-  Loaded& loaded = programs_[static_cast<size_t>(program)];
+  Loaded& loaded = loadedAt(program);
   resolve(loaded);
   if (poison_ && arena_.bytes() > 0) std::memset(arena_.data(), 0xff, static_cast<size_t>(arena_.bytes()));
   arenaPeak_ = std::max(arenaPeak_, loaded.program.arenaPeak());
   if (accelerator_) accelerator_->begin(poison_);
   bool whole = true;
-  for (const Instruction& instruction : loaded.program.instructions) {
+  auto before = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < loaded.program.instructions.size(); ++i) {
     whole = !stop.stop_requested();
     if (!whole) break;
-    execute(loaded, instruction);
+    execute(loaded, loaded.program.instructions[i]);
+    const auto after = std::chrono::steady_clock::now();
+    loaded.seconds[i] += std::chrono::duration<double>(after - before).count();
+    before = after;
   }
   if (accelerator_) accelerator_->end();
   return whole;
+}
+
+std::vector<double> Executor::secondsOf(int32_t program) {
+  const Loaded& loaded = loadedAt(program);
+  std::vector<double> seconds;
+  for (size_t i = 0; i < loaded.seconds.size(); ++i) {
+    if (loaded.program.instructions[i].opcode != Opcode::release) seconds.push_back(loaded.seconds[i]);
+  }
+  return seconds;
+}
+
+Executor::Loaded& Executor::loadedAt(int32_t program) {
+  if (program < 0 || program >= static_cast<int32_t>(programs_.size())) throw Error("no program " + std::to_string(program) + " is loaded");
+  return programs_[static_cast<size_t>(program)];
 }
 
 void Executor::resolve(Loaded& loaded) const {

@@ -54,6 +54,9 @@ class Executor {
   // Error. In both cases the regions hold the results computed so far.
   bool run(int32_t program, const std::stop_token& stop = {});
 
+  // Seconds of each instruction but `release`, in order, summed over the program's runs. On an accelerator, those of the host.
+  std::vector<double> secondsOf(int32_t program);
+
   int64_t arenaPeakBytes() const { return arenaPeak_; }
   // The planned bytes, or more if a kernel took more.
   int64_t scratchBytes() const { return accelerator_ ? accelerator_->scratchBytes() : pool_.scratchBytes(); }
@@ -63,8 +66,10 @@ class Executor {
     Program program;
     std::vector<Tensor> tensors;           // resolved; addresses are stable
     std::vector<const Tensor*> operands;   // as program.operands, null where absent
+    std::vector<double> seconds;           // by instruction
   };
 
+  Loaded& loadedAt(int32_t program);
   void resolve(Loaded& loaded) const;
   Tensor resolved(const TensorRecord& record, int64_t index) const;
   uint8_t* weight(int32_t binding, int64_t bytes, int64_t tensor) const;
