@@ -16,6 +16,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runTrain } from "../trainer/stages/train.ts";
 import { temporaryDirectory } from "../trainer/testing/temporary.ts";
+import { writeTinyAdapter } from "../trainer/testing/tinyAdapter.ts";
+import { writeTinyModel } from "../trainer/testing/tinyModel.ts";
 import { TinyTraining } from "../trainer/testing/tinyTraining.ts";
 
 function luthier(...args: string[]) {
@@ -64,6 +66,19 @@ test("luthier export writes a verified model with its card anywhere, reuses it, 
   );
   assert.match(gguf.stdout, /gguf is written, read back and verified\n.*size.*1 shard/);
   assert.ok(readdirSync(`${tiny.directory}/gguf`).includes("model-Q8_0.gguf"));
+});
+
+test("luthier export takes an adapter that was trained elsewhere with its base", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(`${directory}/base`, { hiddenSize: 32, intermediateSize: 64, heads: 2, kvHeads: 1 });
+  await writeTinyAdapter(`${directory}/lora`, `${directory}/base`, { lora: { rank: 2 } });
+  const run = (...args: string[]) => luthier("export", `${directory}/lora`, ...args);
+  const imported = run("--base", `${directory}/base`, "--to", `${directory}/merged`, "--output", "json");
+  assert.equal(imported.status, 0, imported.stderr);
+  assert.ok(readdirSync(`${directory}/merged`).includes("model.safetensors"));
+  assert.match(readFileSync(`${directory}/merged/README.md`, "utf8"), /from an adapter that was trained elsewhere/);
+  const homeless = run("--base", `${directory}/base`);
+  assert.deepEqual([homeless.status, /--to is missing/.test(homeless.stderr)], [2, true]);
 });
 
 test("luthier export explains invalid arguments", async (t) => {

@@ -24,6 +24,14 @@ export function dataUriOf(given: string): string {
 /** The URI of a path on this machine. */
 export const fileUri = (given: string) => pathToFileURL(path.resolve(given)).href;
 
+/** A model or an adapter: a directory of this machine, or a URI; hf://ORGANISATION/NAME@REVISION names a revision. */
+export function modelPlaceOf(given: string): { uri: string; revision?: string } {
+  if (given === "") throw new UsageError("the directory or URI is empty: give its name");
+  if (!isUri(given)) return { uri: fileUri(given) };
+  const [, uri, revision] = /^(hf:\/\/[^@]+)@([^/@]+)$/.exec(given) ?? [];
+  return uri === undefined || revision === undefined ? { uri: given.replace(/\/+$/, "") } : { uri, revision };
+}
+
 export const isUri = (text: string) => /^[a-z0-9]+:\/\//.test(text);
 
 /** Keeps a URI; maps anything else, a directory with any name, to a claim called `claim`. */

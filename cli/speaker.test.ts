@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { anAdapter, aPinnedJob, aRun } from "../operator/testing/builders.ts";
 import { runTrain } from "../trainer/stages/train.ts";
 import { TinyTraining } from "../trainer/testing/tinyTraining.ts";
-import { type OpenSpeaker, speakerOfAdapter, speakerOfDirectory } from "./speaker.ts";
+import { type OpenSpeaker, speakerOfAdapter, speakerOfPlace } from "./speaker.ts";
 
 const options = { threads: 1, maxNewTokens: 8, temperature: 0, seed: 1 };
 
@@ -35,8 +35,8 @@ test("a chat with a cluster's Adapter uses exactly the weights that its digest n
   const claims = new Map<string, string>();
   const base = `${tiny.directory}/base`;
   const [adapted, plain] = [
-    await answerOf(await speakerOfDirectory(directory, base, options)),
-    await answerOf(await speakerOfDirectory(base, undefined, options)),
+    await answerOf(await speakerOfPlace(directory, base, options)),
+    await answerOf(await speakerOfPlace(base, undefined, options)),
   ];
   assert.notEqual(adapted, plain);
   assert.equal(await answerOf(await speakerOfAdapter(adapter, claims, options)), adapted);

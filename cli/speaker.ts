@@ -1,6 +1,4 @@
 /** Opens a model for a chat: from a directory, or an Adapter of a cluster whose store is on this machine. */
-import { existsSync } from "node:fs";
-import path from "node:path";
 import type { Adapter } from "../operator/api/kinds.ts";
 import { UsageError } from "../terminal/arguments.ts";
 import { locationsOf } from "../trainer/contract/locations.ts";
@@ -10,10 +8,10 @@ import { Objects } from "../trainer/stores/objects.ts";
 import { Stores } from "../trainer/stores/stores.ts";
 import { readAdapter, readPeftAdapter } from "../trainer/weights/adapterSource.ts";
 import { adapterConfigFile } from "../trainer/weights/peftConfig.ts";
-import { localModel, StoredModel } from "../trainer/weights/storedModel.ts";
+import { localModel, type StoredModel } from "../trainer/weights/storedModel.ts";
 import { verifiedBase } from "../trainer/weights/verifiedBase.ts";
 import type { Speaker } from "./conversation.ts";
-import { fileUri } from "./places.ts";
+import { openPlace, pinnedPlace } from "./foreignPlaces.ts";
 
 export interface SpeakerOptions {
   readonly threads: number;
@@ -30,23 +28,22 @@ export interface OpenSpeaker {
   close(): void;
 }
 
-/** A model in Hugging Face's layout, or an adapter in PEFT's on top of the model in `baseDirectory`. */
-export async function speakerOfDirectory(
-  directory: string,
-  baseDirectory: string | undefined,
-  options: SpeakerOptions,
+/** A model in Hugging Face's layout, or an adapter in PEFT's on top of the model `base`: directories or URIs. */
+export async function speakerOfPlace(
+  place: string,
+  base: string | undefined,
+  options: SpeakerOptions & { readonly claims?: ReadonlyMap<string, string> },
 ): Promise<OpenSpeaker> {
-  const isAdapter = existsSync(path.join(directory, adapterConfigFile));
-  if (isAdapter && baseDirectory === undefined) {
-    throw new UsageError(`${directory} holds an adapter: name its base model with --base DIR`);
+  const stores = new Stores({ claims: options.claims ?? new Map(), ...(options.log && { log: options.log }) });
+  const uri = await pinnedPlace(stores, place);
+  const adapter = await readPeftAdapter(stores, uri);
+  if (adapter && base === undefined) {
+    throw new UsageError(`${place} holds an adapter: name its base model with --base DIR`);
   }
-  if (!isAdapter && baseDirectory !== undefined) {
-    throw new UsageError(`${directory} holds no adapter (${adapterConfigFile} is missing): remove --base`);
+  if (!adapter && base !== undefined) {
+    throw new UsageError(`${place} holds no adapter (${adapterConfigFile} is missing): remove --base`);
   }
-  const stores = new Stores();
-  // Not as claims, because in a hub's cache the files of a model are links to other directories.
-  const model = await StoredModel.inDirectory(stores, fileUri(baseDirectory ?? directory));
-  const adapter = isAdapter ? await readPeftAdapter(stores, fileUri(directory)) : undefined;
+  const model = await openPlace(stores, base ?? place, options.log);
   return await open(model, adapter, options);
 }
 

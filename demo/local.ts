@@ -2,7 +2,7 @@
 import path from "node:path";
 import { outcomeOf, runJob } from "../cli/commands/run.ts";
 import { loadFineTuneJob, localPath, localPlaces } from "../cli/fineTuneJob.ts";
-import { speakerOfDirectory } from "../cli/speaker.ts";
+import { speakerOfPlace } from "../cli/speaker.ts";
 import { outcomeLines } from "../cli/ui/resultView.ts";
 import type { Session } from "../terminal/command.ts";
 import { runStages } from "../terminal/stages.ts";
@@ -33,8 +33,8 @@ export async function localDemo(session: Session): Promise<void> {
   const adapter = localPath(result.adapter, places.claims);
   const talk = await beforeAndAfter(
     demo.testFile,
-    () => speakerOfDirectory(demo.baseModel, undefined, speakerOptions),
-    () => speakerOfDirectory(adapter, demo.baseModel, speakerOptions),
+    () => speakerOfPlace(demo.baseModel, undefined, speakerOptions),
+    () => speakerOfPlace(adapter, demo.baseModel, speakerOptions),
     signal,
   );
   write(`\n${talk.join("\n")}\n`);

@@ -9,23 +9,26 @@ import { connectBy } from "../cluster/connect.ts";
 import { converse, type Speaker, show, type Talk } from "../conversation.ts";
 import { readClaims } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";
-import { type OpenSpeaker, type SpeakerOptions, speakerOfAdapter, speakerOfDirectory } from "../speaker.ts";
+import { type OpenSpeaker, type SpeakerOptions, speakerOfAdapter, speakerOfPlace } from "../speaker.ts";
 
 const usage = {
   command: "luthier chat",
-  positionals: ["DIR?"],
+  positionals: ["MODEL?"],
   summary:
     "Chats with a model: a directory in Hugging Face's layout, an adapter with its base, or an Adapter of a cluster.",
   details: [
     "  luthier chat ./out/merged",
     "  luthier chat ./out/adapter --base ./models/base --prompt 'Hello'",
+    "  luthier chat hf://acme/support-lora --base hf://acme/base-7b",
     "  luthier chat --adapter NAME --kubeconfig FILE",
     "The thoughts that a model writes before its answer are dimmed on a terminal and left out elsewhere; json has both.",
+    "MODEL and --base are directories or URIs (s3://, hf://, pvc:// with --claim); an adapter may be one that PEFT, Unsloth or",
+    "AdapterHub's library wrote. Files of a remote store are fetched into local space ($LUTHIER_SCRATCH) first.",
     "The volumes of a cluster's Adapter must be directories on this machine, or be mounted here (--claim).",
   ],
   options: {
-    base: { value: "DIR", help: "the model that DIR's adapter is for" },
-    adapter: { value: "NAME", help: "an Adapter of a cluster instead of DIR" },
+    base: { value: "MODEL", help: "the model that the adapter is for" },
+    adapter: { value: "NAME", help: "an Adapter of a cluster instead of MODEL" },
     ...clusterOptions,
     claim: commonOptions.claim,
     prompt: { value: "TEXT", help: "one question, one answer; - reads the question from standard input" },
@@ -57,8 +60,8 @@ async function run(args: Arguments, session: Session): Promise<number> {
   if ((args.positionals[0] === undefined) === (optionOf(args, "adapter") === undefined)) {
     throw new UsageError("give either a directory or --adapter NAME; see luthier chat --help");
   }
-  if (args.positionals[0] === undefined) refuseWithout("DIR", args, ["base"]);
-  else refuseWithout("--adapter NAME", args, ["kubeconfig", "context", "namespace", "claim"]);
+  if (args.positionals[0] === undefined) refuseWithout("MODEL", args, ["base"]);
+  else refuseWithout("--adapter NAME", args, ["kubeconfig", "context", "namespace"]);
   await ensureNative(session.screen);
   const speaker = await openSpeaker(args, options);
   try {
@@ -81,8 +84,11 @@ function talkOf({ signal }: Session): Talk {
 }
 
 async function openSpeaker(args: Arguments, options: SpeakerOptions): Promise<OpenSpeaker> {
-  const [directory] = args.positionals;
-  if (directory !== undefined) return await speakerOfDirectory(directory, optionOf(args, "base"), options);
+  const [place] = args.positionals;
+  if (place !== undefined) {
+    const claims = readClaims(args.values.get("claim") ?? []);
+    return await speakerOfPlace(place, optionOf(args, "base"), { ...options, claims });
+  }
   await using connection = connectBy(args);
   const { client, namespace } = connection;
   const name = optionOf(args, "adapter") ?? "";

@@ -10,6 +10,7 @@ import { type Command, commonOptions, jsonText, outputFormats, type Session } fr
 import { formatBytes, formatFigure } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
 import {
+  type ExportEntry,
   type ExportKind,
   exportEntry,
   exportKinds,
@@ -19,17 +20,19 @@ import {
 } from "../../trainer/contract/exports.ts";
 import { artifactsUri } from "../../trainer/contract/locations.ts";
 import type { ExportFile } from "../../trainer/contract/runFile.ts";
+import { importedExportFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { runExport } from "../../trainer/stages/export.ts";
 import { exportUri, requireDestination } from "../../trainer/stages/exportDirectory.ts";
+import type { PinnedExport } from "../../trainer/stages/exportOrigin.ts";
 import { readManifest } from "../../trainer/stores/directory.ts";
 import { jsonOf } from "../../trainer/stores/sealed.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { adapterManifest } from "../../trainer/weights/adapter.ts";
 import { localPath, readClaims } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";
-import { isUri, type Place, placeOf } from "../places.ts";
+import { isUri, modelPlaceOf, type Place, placeOf } from "../places.ts";
 import { createStageView } from "../ui/stageView.ts";
 
 const usage = {
@@ -37,13 +40,15 @@ const usage = {
   positionals: ["ADAPTER"],
   summary: "Writes a trained adapter as a merged model, as GGUF or by itself, reads it back and verifies it.",
   details: [
-    "ADAPTER is an adapter that a training wrote to its artifact store, …/runs/HASH/adapter: a directory or URI (s3://, pvc://).",
+    "ADAPTER is an adapter that a training wrote to its artifact store, …/runs/HASH/adapter: a directory or URI (s3://, pvc://);",
+    "or, with --base MODEL, one that PEFT, Unsloth or AdapterHub's library wrote: a directory or URI (hf:// too).",
     "  luthier export out/default/runs/353e…/adapter --to s3://models/support-bot",
     "  luthier export out/default/runs/353e…/adapter --format gguf --quantization Q8_0 --to out/for-llama-cpp",
     "  luthier export out/default/runs/353e…/adapter --format adapter --dtype BF16 --pad-ranks --to out/for-vllm",
     "  luthier export out/default/runs/353e…/adapter --to oci://registry.example/team/support-bot:v1 --profile ModelPack",
     "A registry gets a copy of the export beside the adapter, under a tag of the revision and the tag in --to. Its login is that",
     "of docker, podman or buildah.",
+    "  luthier export ./adapter-of-peft --base hf://acme/base-7b --to out/merged",
     "Credentials for s3:// come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else from",
     "a profile in ~/.aws (AWS_PROFILE).",
     "The command reuses a finished export and writes nothing. A stopped export leaves no partial files. --to names a new or an",
@@ -68,7 +73,10 @@ const usage = {
       help: "BF16, F16 or F32; default: merged BF16, with --base Dequantized F32; adapter F32",
     },
     quantization: { value: "TYPE", help: `gguf: ${quantizations.join(", ")}; default: F16` },
-    base: { value: "BASE", help: "merged, gguf: the weights to merge into: Original (default) or Dequantized" },
+    base: {
+      value: "BASE",
+      help: "of an adapter that was trained elsewhere: its model, a directory or URI (hf://ORG/MODEL@REVISION). Of a training's, with merged and gguf: the weights to merge into: Original (default) or Dequantized",
+    },
     "max-shard-bytes": { value: "N", help: "merged: largest shard; default: 5 GB" },
     "pad-ranks": { help: "adapter: fill the ranks of LoRA up to one that vLLM accepts" },
     "base-model": { value: "ORG/MODEL", help: "adapter: the base's repository, for programs that load it by name" },
@@ -87,23 +95,69 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const to = optionOf(args, "to");
   const registry = registryOf(args, to);
   const entry = entryOf(args, registry?.oci);
-  const source = sourceOf(args.positionals[0] ?? "");
   const target = to === undefined || registry !== undefined ? undefined : targetOf(to);
-  const claims = new Map([...readClaims(args.values.get("claim") ?? []), ...source.claims, ...(target?.claims ?? [])]);
-  const stores = new Stores({ claims, log: (line) => session.screen.print(`  ${line}`), signal: session.signal });
-  const file = { ...(await classified(() => exportFileOf(stores, source))), export: entry };
-  const placed = { ...file, ...(target && { destination: target.uri }), ...(registry?.tag && { tag: registry.tag }) };
-  const place = localPath(exportUri(placed), claims);
-  await classified(() => requireDestination(placed, stores, { place }));
+  const opened =
+    importedBaseOf(args) === undefined
+      ? await ofTraining(args, { entry, target, tag: registry?.tag }, session)
+      : importing(args, entry, target, session);
+  const { file, stores, claims } = opened;
+  const place = localPath(exportUri(file), claims);
   await ensureNative(session.screen);
   const { figures, reused } = await watched(entry.name, session, (context) =>
-    runExport(placed, { ...context, stores, threads }),
+    runExport(file, { ...context, stores, threads }),
   );
   const artifact = registry && `${registry.oci.uri}@${figures.artifactDigest}`;
   const result = { ...figures, place, ...(artifact !== undefined && { artifact }), reused };
   if (format === "json") session.write(jsonText(result));
   else session.write(`${resultLines(result).join("\n")}\n`);
   return 0;
+}
+
+interface Opened {
+  readonly file: ExportFile;
+  readonly stores: Stores;
+  readonly claims: ReadonlyMap<string, string>;
+}
+
+/** An export of an adapter in an artifact store. Throws when its target holds something else. */
+async function ofTraining(
+  args: Arguments,
+  { entry, target, tag }: { entry: ExportEntry; target: Place | undefined; tag: string | undefined },
+  session: Session,
+): Promise<Opened> {
+  const source = sourceOf(args.positionals[0] ?? "");
+  const claims = new Map([...readClaims(args.values.get("claim") ?? []), ...source.claims, ...(target?.claims ?? [])]);
+  const stores = storesOf(claims, session);
+  const found = { ...(await classified(() => exportFileOf(stores, source))), export: entry };
+  const file = { ...found, ...(target && { destination: target.uri }), ...(tag !== undefined && { tag }) };
+  const place = localPath(exportUri(file), claims);
+  await classified(() => requireDestination(file, stores, { place }));
+  return { file, stores, claims };
+}
+
+/** An export of an adapter that was trained elsewhere. */
+function importing(args: Arguments, entry: ExportEntry, target: Place | undefined, session: Session): Opened {
+  if (target === undefined)
+    throw new UsageError(
+      "--to DIR or s3://… is missing: an adapter that was trained elsewhere has no artifact store to export to",
+    );
+  const claims = new Map([...readClaims(args.values.get("claim") ?? []), ...target.claims]);
+  const adapter = modelPlaceOf(args.positionals[0] ?? "");
+  const base = modelPlaceOf(importedBaseOf(args) ?? "");
+  const file = importedExportFile({ artifactRoot: path.posix.dirname(target.uri), adapter, base }, entry);
+  return { file: { ...file, destination: target.uri }, stores: storesOf(claims, session), claims };
+}
+
+const storesOf = (claims: ReadonlyMap<string, string>, { screen, signal }: Session) =>
+  new Stores({ claims, log: (line) => screen.print(`  ${line}`), signal });
+
+/** The values of --base that choose among the weights of a training's base. */
+const baseChoices: readonly string[] = ["Original", "Dequantized"];
+
+/** The model of an adapter that was trained elsewhere; undefined for a training's adapter. */
+function importedBaseOf(args: Arguments): string | undefined {
+  const base = optionOf(args, "base");
+  return base === undefined || baseChoices.includes(base) ? undefined : base;
 }
 
 /** The options of each format, by the names of its settings. */
@@ -123,11 +177,12 @@ function registryOf(args: Arguments, to: string | undefined) {
   return undefined;
 }
 
-function entryOf(args: Arguments, oci: { uri: string } | undefined): ExportFile["export"] {
+function entryOf(args: Arguments, oci: { uri: string } | undefined): ExportEntry {
   const format = choiceOf(args, "format", exportKinds, "merged");
   const own = new Map<string, string>(Object.entries(settingsByFormat[format]));
   const given: Record<string, string | number | boolean> = {};
   for (const name of new Set(Object.values(settingsByFormat).flatMap((options) => Object.keys(options)))) {
+    if (name === "base" && importedBaseOf(args) !== undefined) continue;
     const value = optionValueOf(args, name);
     if (value === undefined) continue;
     const setting = own.get(name);
@@ -154,7 +209,7 @@ function optionValueOf(args: Arguments, name: string): string | number | boolean
     case "quantization":
       return choiceIfGiven(args, name, quantizations);
     case "base":
-      return choiceIfGiven(args, name, ["Original", "Dequantized"]);
+      return choiceIfGiven(args, name, baseChoices);
     default:
       return optionOf(args, name);
   }
@@ -192,7 +247,7 @@ function sourceOf(given: string): { root: string; runHash: string; claims: Reado
   const [, root, runHash] = /^(.+)\/runs\/([0-9a-f]{64})(?:\/adapter)?\/?$/.exec(full) ?? [];
   if (root === undefined || runHash === undefined) {
     throw new UsageError(
-      `${given}: not an adapter in an artifact store, …/runs/HASH/adapter; see luthier export --help`,
+      `${given}: not an adapter in an artifact store, …/runs/HASH/adapter; if it was trained elsewhere, name its model with --base`,
     );
   }
   const place = placeOf(root, "luthier-artifacts");
@@ -204,7 +259,7 @@ const reported = z.looseObject({ pins: z.looseObject({ evaluationSetDigest: z.st
 async function exportFileOf(
   stores: Stores,
   { root, runHash }: { root: string; runHash: string },
-): Promise<Omit<ExportFile, "export">> {
+): Promise<Omit<PinnedExport, "export">> {
   const directory = storeLayout.run(root, runHash);
   const adapter = storeLayout.adapter(directory);
   const found = await readManifest(stores, adapter, adapterManifest);

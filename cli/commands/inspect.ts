@@ -1,7 +1,6 @@
 /** `luthier inspect`: shows what an adapter learnt (trainer/inspection). */
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import path from "node:path";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, jsonText, outputFormats, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
@@ -13,9 +12,8 @@ import { Stores } from "../../trainer/stores/stores.ts";
 import { type PeftAdapter, readPeftAdapter } from "../../trainer/weights/adapterSource.ts";
 import { MergeBase } from "../../trainer/weights/mergeBase.ts";
 import { adapterConfigFile } from "../../trainer/weights/peftConfig.ts";
-import { StoredModel } from "../../trainer/weights/storedModel.ts";
+import { openPlace, pinnedPlace } from "../foreignPlaces.ts";
 import { ensureNative } from "../nativeBuild.ts";
-import { fileUri } from "../places.ts";
 import { inspectionSvg } from "../ui/inspectPlot.ts";
 import { inspectionLines } from "../ui/inspectView.ts";
 
@@ -24,7 +22,7 @@ const usage = {
   positionals: ["ADAPTER"],
   summary: "Shows what an adapter learnt: spectra of its updates, amplified directions, overlap with another adapter.",
   details: [
-    "ADAPTER is a directory with an adapter in PEFT's layout. For each matrix that it adapts: the singular values of its update",
+    "ADAPTER is a directory or URI (s3://, hf://) with an adapter in PEFT's layout. For each matrix that it adapts: the singular values of its update",
     "ΔW, the effective rank (exp of their entropy), and the number of directions that hold 99 % of ‖ΔW‖².",
     "With --base also ‖ΔW‖/‖UᵀWV‖, by which the update amplifies its own directions of W; updates that are no product of",
     "low rank (DoRA, LoHa, LoKr, …) need it. With --other also φ, the share of directions that both adapters have.",
@@ -32,8 +30,8 @@ const usage = {
     "The analyses are those of the LoRA paper (Hu et al. 2021, §7). Methods without ΔW, such as prefixes, are refused.",
   ],
   options: {
-    base: { value: "DIR", help: "the model that the adapter is for" },
-    other: { value: "DIR", help: "an adapter of the same base to compare" },
+    base: { value: "MODEL", help: "the model that the adapter is for, a directory or URI" },
+    other: { value: "ADAPTER", help: "an adapter of the same base to compare" },
     svg: { value: "FILE", help: "also write a picture of the spectra" },
     threads: commonOptions.threads,
     output: commonOptions.output,
@@ -46,14 +44,15 @@ export const inspectCommand: Command = { usage, run, onInterrupt: "stopping" };
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const [base, other, svg] = [optionOf(args, "base"), optionOf(args, "other"), optionOf(args, "svg")];
-  const directories = { adapter: adapterDirectory(args.positionals[0] ?? ""), other: other && adapterDirectory(other) };
+  const log = (line: string) => session.screen.print(line);
+  const stores = new Stores({ signal: session.signal, log });
+  const adapter = await adapterAt(stores, args.positionals[0] ?? "");
+  const compared = other === undefined ? undefined : await adapterAt(stores, other);
   await ensureNative(session.screen);
-  const stores = new Stores({ signal: session.signal });
-  const adapter = await adapterIn(stores, directories.adapter);
   const sites = await classified(async () =>
     inspectAdapter(adapter, {
-      base: base === undefined ? undefined : await MergeBase.of(await StoredModel.inDirectory(stores, fileUri(base))),
-      other: directories.other ? await adapterIn(stores, directories.other) : undefined,
+      base: base === undefined ? undefined : await MergeBase.of(await openPlace(stores, base, log)),
+      other: compared,
       threads: integerOf(args, "threads", 1, 1024, 0) || availableParallelism(),
       onSite() {
         session.signal.throwIfAborted();
@@ -68,15 +67,11 @@ async function run(args: Arguments, session: Session): Promise<number> {
   return exitCode.done;
 }
 
-function adapterDirectory(directory: string): string {
-  if (existsSync(path.join(directory, adapterConfigFile))) return directory;
+async function adapterAt(stores: Stores, place: string): Promise<PeftAdapter> {
+  const uri = await pinnedPlace(stores, place);
+  const adapter = await classified(() => readPeftAdapter(stores, uri));
+  if (adapter) return adapter;
   throw new UsageError(
-    `${directory} holds no adapter (${adapterConfigFile} is missing); the result of method full is a model`,
+    `${place} holds no adapter (${adapterConfigFile} is missing); the result of method full is a model`,
   );
-}
-
-async function adapterIn(stores: Stores, directory: string): Promise<PeftAdapter> {
-  const adapter = await classified(() => readPeftAdapter(stores, fileUri(directory)));
-  if (!adapter) throw new UsageError(`${directory} holds no adapter (${adapterConfigFile} is missing)`);
-  return adapter;
 }

@@ -165,6 +165,18 @@ export function validationLossDigest(spec: TrainingSpec, validationDigest: strin
   return `sha256:${sha256(canonicalJson({ hashVersion, kind: "validationLoss", validationDigest, objective, labelSmoothing }))}`;
 }
 
+/** 64 hex digits: an adapter that was trained elsewhere and its base, by their names. */
+export function importHash(adapter: ImportedName, base: ImportedName): string {
+  const named = ({ uri, revision, endpoint }: ImportedName): Json => ({ uri, revision, endpoint });
+  return sha256(canonicalJson({ hashVersion, kind: "import", adapter: named(adapter), base: named(base) }));
+}
+
+interface ImportedName {
+  readonly uri: string;
+  readonly revision?: string | undefined;
+  readonly endpoint?: string | undefined;
+}
+
 /** The canonical form of an export's content: writing out a default, or a repository that it is pushed to, does not change it. */
 export function canonicalExport(entry: ExportEntry): string {
   const settings = effectiveExport(entry);

@@ -138,7 +138,7 @@ export const registryAccess = {
   }),
 };
 
-interface Accessed {
+export interface Accessed {
   uri?: string | undefined;
   endpoint?: string | undefined;
   secretRef?: { name: string } | undefined;

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { digest } from "./digest.ts";
 import { exportEntry } from "./exports.ts";
-import { artifactsUri, location } from "./locations.ts";
+import { artifactsUri, location, modelUri } from "./locations.ts";
 import { trainingSpec } from "./settings.ts";
 
 const hex = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
@@ -63,23 +63,36 @@ const trainFileSchema = z.strictObject({
   spec: trainingSpec,
 });
 
-export const exportFileSchema = z.strictObject({
-  ...common,
-  stage: z.literal("Export"),
-  runHash: hex(64),
-  /** Digest of the adapter's manifest: the export merges exactly the trained adapter. */
-  adapterDigest: digest,
-  baseDigest: digest,
-  evaluationSetDigest: digest.optional(),
-  export: exportEntry,
-  /** Where the export is written. Default: below the run, in the artifact store. */
-  destination: artifactsUri.optional(),
-  /** The tag that names the artifact at `export.oci` last, beside that of the revision. */
-  tag: z
-    .string()
-    .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/)
-    .optional(),
-});
+/** A directory that another program wrote. With `digest` its content must be that. */
+const foreign = z.strictObject({ uri: modelUri, revision: z.string().max(128).optional(), digest: digest.optional() });
+export type Foreign = z.infer<typeof foreign>;
+
+export const exportFileSchema = z
+  .strictObject({
+    ...common,
+    stage: z.literal("Export"),
+    /** The run of the training; of an imported adapter the hash of its inputs (`importHash`). */
+    runHash: hex(64),
+    /** Digest of the adapter's manifest: the export merges exactly the trained adapter. */
+    adapterDigest: digest.optional(),
+    baseDigest: digest.optional(),
+    /** An adapter that was trained elsewhere, and its base. */
+    imported: z.strictObject({ adapter: foreign, base: foreign }).optional(),
+    evaluationSetDigest: digest.optional(),
+    export: exportEntry,
+    /** Where the export is written. Default: below the run, in the artifact store. */
+    destination: artifactsUri.optional(),
+    /** The tag that names the artifact at `export.oci` last, beside that of the revision. */
+    tag: z
+      .string()
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/)
+      .optional(),
+  })
+  .refine(
+    ({ imported, adapterDigest, baseDigest }) =>
+      imported !== undefined || (adapterDigest !== undefined && baseDigest !== undefined),
+    { message: "adapterDigest and baseDigest are missing" },
+  );
 
 export const runFileSchema = z.discriminatedUnion("stage", [
   prepareFileSchema,

@@ -2,10 +2,10 @@
 
 import { effectiveSettings } from "./effective.ts";
 import type { ExportEntry } from "./exports.ts";
-import { prepareKey, runHash, specHash } from "./hashes.ts";
-import type { Location } from "./locations.ts";
+import { importHash, prepareKey, runHash, specHash } from "./hashes.ts";
+import { type Accessed, type Location, locationsOf } from "./locations.ts";
 import type { PrepareFigures } from "./report.ts";
-import type { CheckFile, ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
+import type { CheckFile, ExportFile, Foreign, Pins, PrepareFile, TrainFile } from "./runFile.ts";
 import type { TrainingSpec } from "./settings.ts";
 
 export interface StagedJob {
@@ -101,3 +101,34 @@ export function exportFile(
     ...(tag !== undefined && { tag }),
   };
 }
+
+/** An adapter that was trained elsewhere, its base, and the access to both. */
+export interface ImportSource {
+  readonly artifactRoot: string;
+  /** The access to the artifact store. */
+  readonly locations?: Location[];
+  readonly adapter: Foreign & Access;
+  readonly base: Foreign & Access;
+}
+
+type Access = Omit<Accessed, "uri">;
+
+export function importedExportFile(source: ImportSource, entry: ExportEntry): ExportFile {
+  const { artifactRoot, adapter, base } = source;
+  const locations = [...(source.locations ?? []), ...locationsOf([adapter, base])];
+  return {
+    version: 1,
+    stage: "Export",
+    artifactRoot,
+    ...(locations.length > 0 && { locations }),
+    runHash: importHash(adapter, base),
+    imported: { adapter: named(adapter), base: named(base) },
+    export: entry,
+  };
+}
+
+const named = ({ uri, revision, digest }: Foreign): Foreign => ({
+  uri,
+  ...(revision !== undefined && { revision }),
+  ...(digest !== undefined && { digest }),
+});

@@ -20,6 +20,8 @@ export const storeLayout = {
   /** Lists the objects that hold a base's quantised shards; `how` names the quantisation. */
   quantized: (root: string, baseSha256Hex: string, how: string) => `${root}/quantized/${baseSha256Hex}-${how}.json`,
   run: (root: string, runHash: string) => `${root}/runs/${runHash}`,
+  /** The exports of an adapter that was trained elsewhere. */
+  imported: (root: string, importHash: string) => `${root}/imports/${importHash}`,
   /** The run's pinned inputs: the objects that it needs. */
   pins: (run: string) => `${run}/pins.json`,
   checkpoints: (run: string) => `${run}/checkpoints`,

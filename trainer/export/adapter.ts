@@ -9,8 +9,9 @@ import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter
 import type { PeftConfig } from "../methods/peftMembers.ts";
 import { readListed, verifyListed } from "../stores/directory.ts";
 import { readPeftAdapter } from "../weights/adapterSource.ts";
+import { isRepository } from "../weights/baseName.ts";
 import { withGiven } from "../weights/givenAdapters.ts";
-import { adapterConfigFile, adapterWeightsFile, parseAdapterConfig } from "../weights/peftConfig.ts";
+import { adapterConfigFile, adapterWeightsFile, parseAdapterConfig, withListedTargets } from "../weights/peftConfig.ts";
 import type { ExportFormat } from "./format.ts";
 import { paddedRanks } from "./paddedRanks.ts";
 import { roundedTo } from "./rounded.ts";
@@ -27,7 +28,8 @@ export const adapterFormat = ({ dtype, padRanks, baseModel }: AdapterSettings): 
   async write(writer, { adapter: { uri, manifest } }, { stores, onTensor, throwIfStopped }) {
     const listed = (name: string) => readListed(stores, uri, manifest.files, name);
     const text = Buffer.from(await listed(adapterConfigFile)).toString("utf8");
-    const trained = { config: parseAdapterConfig(text), tensors: decodeTensors(await listed(adapterWeightsFile)) };
+    const stored = decodeTensors(await listed(adapterWeightsFile));
+    const trained = { config: withListedTargets(parseAdapterConfig(text), [...stored.keys()]), tensors: stored };
     const { config, tensors } = padRanks ? paddedRanks(trained) : trained;
     const written: TensorData[] = [];
     for (const [name, tensor] of tensors) {
@@ -62,6 +64,6 @@ function cast(name: string, { dtype: from, shape, data }: DecodedTensor, dtype: 
 function withBase(config: PeftConfig, chosen: string | undefined): PeftConfig {
   const { base_model_name_or_path: name, revision } = config;
   if (chosen !== undefined && chosen !== name) return { ...config, base_model_name_or_path: chosen, revision: null };
-  const ofHub = typeof name === "string" && !name.startsWith("./");
+  const ofHub = typeof name === "string" && isRepository(name);
   return { ...config, base_model_name_or_path: ofHub ? name : null, revision: ofHub ? (revision ?? null) : null };
 }

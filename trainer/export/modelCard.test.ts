@@ -35,8 +35,6 @@ const facts: CardFacts = {
   library: "transformers",
   weights: "BF16",
   adapter: {
-    kind: "adapter",
-    version: 1,
     runHash: "h",
     baseDigest: "sha256:1",
     baseUri: "",

@@ -2,7 +2,7 @@
 import { type EvaluationFigures, figureOf, type ReportedSettings, type TrainFigures } from "../contract/report.ts";
 import { taskMetricNames, taskMetrics } from "../contract/taskMetrics.ts";
 import { methodOf } from "../methods/index.ts";
-import type { AdapterManifest } from "../weights/adapter.ts";
+import type { AdapterSource } from "../weights/adapterSource.ts";
 import type { ExportFormat } from "./format.ts";
 import type { Comparison } from "./verify.ts";
 
@@ -16,7 +16,7 @@ export interface CardFacts {
   isAdapter?: boolean | undefined;
   /** How the weights were written. */
   weights: string;
-  adapter: AdapterManifest;
+  adapter: AdapterSource["manifest"];
   /** Figures and settings of the training; undefined when its report is missing. */
   training: { readonly figures: TrainFigures; readonly settings: ReportedSettings | undefined } | undefined;
   /** The base's licence files beside the card. */
@@ -34,7 +34,9 @@ export function modelCard(facts: CardFacts): string {
     "---",
     `# ${name}`,
     "",
-    `Fine-tuned with Luthier from the base model \`${baseName}\` (\`${adapter.baseDigest}\`).`,
+    adapter.runHash === undefined
+      ? `Made by Luthier from an adapter that was trained elsewhere, and its base model \`${baseName}\` (\`${adapter.baseDigest}\`).`
+      : `Fine-tuned with Luthier from the base model \`${baseName}\` (\`${adapter.baseDigest}\`).`,
     "",
     "| | |",
     "|---|---|",
@@ -50,7 +52,7 @@ export function modelCard(facts: CardFacts): string {
           `KL ${comparison.klDivergence.toExponential(2)} nats`,
       ],
       ...(licences.length > 0 ? [["Licence of the base", licences.join(", ")] satisfies Fact] : []),
-      ["Run", `\`${adapter.runHash}\``],
+      ...(adapter.runHash === undefined ? [] : [["Run", `\`${adapter.runHash}\``] satisfies Fact]),
     ]),
     "",
   ];

@@ -3,6 +3,7 @@
 import { methodToRun } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import type { AdapterSource } from "../weights/adapterSource.ts";
+import { withGiven } from "../weights/givenAdapters.ts";
 import type { MergeBase } from "../weights/mergeBase.ts";
 import type { StoredModel } from "../weights/storedModel.ts";
 import { tensorsOf } from "../weights/verifiedBase.ts";
@@ -17,7 +18,9 @@ export interface ExportSource {
 
 /** The adapter beside the base that it is merged with. */
 export async function adaptedModel({ base, adapter }: ExportSource): Promise<ModelToRun> {
-  return { ...(await plainModel(base.model)), method: methodToRun(adapter.manifest.method), adapter: adapter.tensors };
+  const { config, tensors } = await withGiven(base.model, adapter);
+  const method = methodToRun(adapter.manifest.method);
+  return { ...(await plainModel(base.model)), model: config, tensors, method, adapter: adapter.tensors };
 }
 
 /** A model by itself. */

@@ -5,24 +5,22 @@
 
 import { compile } from "../compile/compile.ts";
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
+import { invalid, StageFailure } from "../contract/failure.ts";
 import type { Codec } from "../data/encoding/codec.ts";
 import { encodePrompt } from "../data/encoding/questions.ts";
 import { spokenParts } from "../data/encoding/thoughts.ts";
 import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import type { Message } from "../data/rows/example.ts";
 import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
-import { type BaseTensors, baseValues } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
-import { isFloatType } from "../formats/bfloat16.ts";
 import { methodOf } from "../methods/index.ts";
 import { roomBehind } from "../methods/prefixes.ts";
 import { ropeTable } from "../models/rope.ts";
 import { requireFit } from "../weights/adapterFit.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
 import { withGiven } from "../weights/givenAdapters.ts";
-import { encodeValues } from "../weights/merge.ts";
+import { requireRepeated } from "../weights/repeatedTensors.ts";
 import type { StoredModel } from "../weights/storedModel.ts";
 import { sampleToken } from "./sample.ts";
 
@@ -89,7 +87,7 @@ export class Chat {
     try {
       await engine.bind(base);
       if (adapter) {
-        await checkRepeated(base, adapter);
+        await requireRepeated(base, adapter);
         putAdapter(engine, adapter);
       }
       await engine.run({ program: "derive" });
@@ -168,19 +166,6 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
 function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
   requireFit(engine.stateOf("parameter"), tensors);
   for (const [name, values] of tensors) engine.floats("parameter", name).set(values);
-}
-
-/** Throws a failure if a tensor that the adapter repeats differs from the base's. */
-async function checkRepeated(base: BaseTensors, { repeated }: PeftAdapter): Promise<void> {
-  for (const [name, { dtype, shape, data }] of repeated ?? []) {
-    const sameShape = base.table.get(name)?.shape.join() === shape.join();
-    const values = sameShape ? await baseValues(base, { name, shape }) : undefined;
-    if (values && Buffer.compare(encodeValues(values, isFloatType(dtype) ? dtype : "F32"), data) === 0) continue;
-    throw corrupt(
-      "AdapterMismatch",
-      `the adapter holds a ${name} of its own, which differs from the base's (PEFT saves an embedding that was resized): use the base that it was trained on, saved with that embedding`,
-    );
-  }
 }
 
 /** A text that grows with its tokens. */

@@ -4,14 +4,16 @@
  * else.
  */
 import { z } from "zod";
+import { exportEntry } from "../contract/exports.ts";
 import { invalid } from "../contract/failure.ts";
 import { canonicalExport } from "../contract/hashes.ts";
 import type { ExportFigures } from "../contract/report.ts";
-import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
+import type { ExportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { cutShort, fileList, readManifest } from "../stores/directory.ts";
 import { manifestFile } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
+import type { PinnedExport } from "./exportOrigin.ts";
 
 const exportManifest = z.strictObject({
   kind: z.literal("export"),
@@ -19,7 +21,7 @@ const exportManifest = z.strictObject({
   runHash: z.string(),
   adapterDigest: z.string(),
   baseDigest: z.string(),
-  export: exportFileSchema.shape.export,
+  export: exportEntry,
   verification: z.strictObject({
     prompts: z.int(),
     maxLogitDifference: z.number(),
@@ -30,11 +32,14 @@ const exportManifest = z.strictObject({
 });
 
 /** The location of an export: its destination, or below its run. */
-export const exportUri = ({ destination, artifactRoot, runHash, export: entry }: ExportFile): string =>
-  destination?.replace(/\/+$/, "") ?? storeLayout.export(storeLayout.run(artifactRoot, runHash), entry);
+export function exportUri({ destination, artifactRoot, runHash, imported, export: entry }: ExportFile): string {
+  if (destination !== undefined) return destination.replace(/\/+$/, "");
+  const directory = imported ? storeLayout.imported : storeLayout.run;
+  return storeLayout.export(directory(artifactRoot, runHash), entry);
+}
 
 /** The figures and files of an export of this adapter with these settings; undefined when it does not exist. */
-export async function finishedExport(file: ExportFile, stores: Stores) {
+export async function finishedExport(file: PinnedExport, stores: Stores) {
   const found = await readManifest(stores, exportUri(file), exportManifest);
   if (!found || !isOf(file, found.manifest)) return undefined;
   const { files, verification } = found.manifest;
@@ -49,8 +54,10 @@ export async function finishedExport(file: ExportFile, stores: Stores) {
   return { result: { figures, reportDigest: found.digest }, files };
 }
 
-const isOf = (file: ExportFile, manifest: z.infer<typeof exportManifest>) =>
-  manifest.adapterDigest === file.adapterDigest && canonicalExport(manifest.export) === canonicalExport(file.export);
+const isOf = (file: PinnedExport, manifest: z.infer<typeof exportManifest>) =>
+  manifest.adapterDigest === file.adapterDigest &&
+  manifest.baseDigest === file.baseDigest &&
+  canonicalExport(manifest.export) === canonicalExport(file.export);
 
 export interface DestinationOptions {
   /** Its name in messages. */
@@ -61,7 +68,7 @@ export interface DestinationOptions {
 
 /** Throws a failure when the destination of an export holds something else. Below its run it is always free. */
 export async function requireDestination(
-  file: ExportFile,
+  file: PinnedExport,
   stores: Stores,
   { place = exportUri(file), names = [] }: DestinationOptions = {},
 ): Promise<void> {
@@ -85,7 +92,7 @@ export async function requireDestination(
 }
 
 /** Names in the destination that do not belong to this export. */
-async function strangersAt(file: ExportFile, stores: Stores, present: readonly string[], names: readonly string[]) {
+async function strangersAt(file: PinnedExport, stores: Stores, present: readonly string[], names: readonly string[]) {
   const uri = exportUri(file);
   const known = await finishedExport(file, stores);
   if (known) {

@@ -1,7 +1,6 @@
 /** Pushes a finished export to the repository that its entry names. */
 import { effectiveExport } from "../contract/effective.ts";
 import { registryTable, revisionTag } from "../contract/exports.ts";
-import type { ExportFile } from "../contract/runFile.ts";
 import { applied } from "../contract/setting.ts";
 import { type Published, publish } from "../export/publish.ts";
 import { ProgressReporter } from "../progress/progressReporter.ts";
@@ -9,10 +8,11 @@ import type { FileList } from "../stores/directory.ts";
 import { MissingFileError, manifestFile } from "../stores/store.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { exportUri } from "./exportDirectory.ts";
+import type { PinnedExport } from "./exportOrigin.ts";
 
 /** The artifact at the registry; undefined for an export without a repository. */
 export async function publishedArtifact(
-  file: ExportFile,
+  file: PinnedExport,
   { stores, onProgress, progressInterval, signal }: StageContext,
   { files, digest }: { files: FileList; digest: string },
 ): Promise<Published | undefined> {

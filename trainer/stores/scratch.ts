@@ -3,7 +3,7 @@
  * directory that this process removes at its end. A fetched file is written under a hidden name, and renamed once its
  * digest is checked.
  */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -28,6 +28,21 @@ export class Scratch {
     if ((await this.#store.stat(file)) && (await digestIs(digest, this.#store.stream(file)))) return file;
     await this.#write(file, compared(content(), digest, wrong));
     return file;
+  }
+
+  /** Writes content whose digest is not known before, under its digest, and returns its path. */
+  async fetched(content: AsyncIterable<Uint8Array>): Promise<string> {
+    const hash = createHash("sha256");
+    async function* hashed() {
+      for await (const chunk of content) {
+        hash.update(chunk);
+        yield chunk;
+      }
+    }
+    const file = await this.own(hashed());
+    const kept = path.join(this.#ownDirectory(), hash.digest("hex"));
+    await this.#store.move(file, kept);
+    return kept;
   }
 
   /** Writes a file that only this process uses, and returns its path; the caller removes it. */

@@ -83,16 +83,17 @@ export function tinyTokenizerConfig() {
   };
 }
 
-/** tokenizer.json of a byte-level BPE without merges. */
-export function tinyTokenizerJson() {
-  const vocab = Object.fromEntries([...byteCharacters(), ...specialTokens].map((token, id) => [token, id]));
+/** tokenizer.json of a byte-level BPE without merges; `bytes`: those that have a token, by default all. */
+export function tinyTokenizerJson(bytes = { first: 0, count: 256 }) {
+  const characters = byteCharacters().slice(bytes.first, bytes.first + bytes.count);
+  const vocab = Object.fromEntries([...characters, ...specialTokens].map((token, id) => [token, id]));
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
   return {
     version: "1.0",
     truncation: null,
     padding: null,
     added_tokens: specialTokens.map((content, index) => ({
-      id: 256 + index,
+      id: bytes.count + index,
       content,
       single_word: false,
       lstrip: false,

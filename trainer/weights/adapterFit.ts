@@ -1,7 +1,23 @@
 /** Whether an adapter's tensors are those of a model's adapted layers. Pure. */
-import { corrupt } from "../contract/failure.ts";
+import { CompileError, declare } from "../compile/compile.ts";
+import { corrupt, invalid } from "../contract/failure.ts";
+import type { MethodSettings } from "../contract/methods/index.ts";
+import type { ModelConfig } from "../contract/model.ts";
 import { elementsOf } from "../graph/tensor.ts";
 import type { AdapterTensors } from "./merge.ts";
+
+/** The parameters and the layers of a model with a method. Throws a failure if the model has no such layers. */
+export function declaredWith(method: MethodSettings, model: ModelConfig) {
+  const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
+  const shape = { device: "cpu", precision: "F32", rowTokens: 1, microRows: 1, recomputedBlocks: 0 } as const;
+  try {
+    const { parts, sites } = declare({ model, method, storage, ...shape });
+    return { parameters: [...parts.variables.parameters.values()].map(({ theta }) => theta), sites };
+  } catch (error) {
+    if (error instanceof CompileError) throw invalid("AdapterUnsupported", error.message);
+    throw error;
+  }
+}
 
 interface Parameter {
   readonly name: string;

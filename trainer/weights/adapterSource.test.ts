@@ -103,9 +103,9 @@ const hostile: [string, Files, RegExp][] = [
     configError('use_rslora is "yes"; it must be true or false'),
   ],
   [
-    "modules as a pattern",
-    withConfig({ target_modules: ".*_proj" }),
-    configError('target_modules is not supported: ".*_proj"'),
+    "modules as a pattern, without weights of a layer",
+    { ...withConfig({ target_modules: ".*_proj" }), ...withTensors(tensor("model.norm.weight", [64])) },
+    configError("target_modules is []; it must be a list of 1 to 1024 names of layers"),
   ],
   [
     "a module by no name",

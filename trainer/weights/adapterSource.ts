@@ -12,13 +12,24 @@ import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "./adapter.ts";
 import { keyOfOwn } from "./languageModel.ts";
 import type { AdapterTensors } from "./merge.ts";
-import { adapterConfigFile, parseAdapterConfig, settingsOfConfig, weightsFileOf } from "./peftConfig.ts";
+import {
+  adapterConfigFile,
+  adapterWeightsFile,
+  hasPattern,
+  parseAdapterConfig,
+  settingsOfConfig,
+  weightsFileOf,
+  withListedTargets,
+} from "./peftConfig.ts";
 
 export interface AdapterSource {
   uri: string;
-  manifest: AdapterManifest;
+  /** Without the hash of a run for an adapter that was trained elsewhere. */
+  manifest: Omit<AdapterManifest, "kind" | "version" | "runHash"> & { readonly runHash?: string };
   /** The trained tensors; empty when the directory is a model. */
   tensors: AdapterTensors;
+  /** The adapters that it mixes, if its base does not have them. */
+  given?: readonly PeftAdapter[];
 }
 
 /** Throws a failure when the adapter is incomplete or its manifest does not have this digest. */
@@ -55,17 +66,19 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
   const store = stores.of(uri);
   if (!(await store.stat(`${uri}/${adapterConfigFile}`))) return undefined;
   const config = Buffer.from(await store.read(`${uri}/${adapterConfigFile}`)).toString("utf8");
-  const parsed = parseAdapterConfig(config);
-  const settings = settingsOfConfig(parsed);
-  const file = weightsFileOf(settings);
+  const written = parseAdapterConfig(config);
+  const file = hasPattern(written) ? adapterWeightsFile : weightsFileOf(settingsOfConfig(written));
   if (!(await store.stat(`${uri}/${file}`)))
     throw corrupt(
       "AdapterMissing",
       `${uri}: ${file} is missing; save the adapter as safetensors, because pickles (*.bin) are not opened`,
     );
+  const decoded = decodeOrFail(await store.read(`${uri}/${file}`), file);
+  const parsed = withListedTargets(written, [...decoded.keys()]);
+  const settings = settingsOfConfig(parsed);
   const only = await onlyQuantized(stores, uri);
   const given = await givenBeside(stores, uri, givenSourcesOf(settings).length);
-  return { settings, ...only, ...given, ...foreignTensors(await store.read(`${uri}/${file}`), file, settings, parsed) };
+  return { settings, ...only, ...given, ...foreignTensors(decoded, file, settings, parsed) };
 }
 
 /** So many adapters in folders by their numbers. */
@@ -95,14 +108,13 @@ async function onlyQuantized(stores: Stores, uri: string): Promise<Pick<PeftAdap
 
 /** Tensors of an untrusted adapter. Throws a failure that names the file, the tensor and the fault. */
 function foreignTensors(
-  bytes: Uint8Array,
+  decoded: ReadonlyMap<string, DecodedTensor>,
   file: string,
   settings: MethodSettings,
   config: PeftConfig,
 ): Required<Pick<PeftAdapter, "tensors" | "repeated">> {
   const wrong = (what: string) => corrupt("AdapterCorrupt", `${file}: ${what}`);
   const method = methodOf(settings);
-  const decoded = decodeOrFail(bytes, file);
   const has = (key: string) => decoded.has(key);
   if (decoded.size === 0) throw wrong("has no tensors");
   for (const [key, { dtype, shape, data }] of decoded) {

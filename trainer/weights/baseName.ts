@@ -25,6 +25,9 @@ const hubUri = new RegExp(`^hf://(${part}/${part})$`);
 const hubCache = new RegExp(`/models--(${part}?)--(${part})/snapshots/([0-9a-f]{40})/?$`);
 const repository = new RegExp(`^(?!.*/checkpoint-\\d+$)${part}/${part}$`);
 
+/** Whether a name can be that of a repository of the hub, not a path. */
+export const isRepository = (name: string): boolean => repository.test(name);
+
 export function baseNameOf({ uri, revision, commit, config }: BaseFacts): BaseName {
   const [, ofHub] = hubUri.exec(uri) ?? [];
   if (ofHub !== undefined) return { name: ofHub, revision: revision === undefined ? null : commit };

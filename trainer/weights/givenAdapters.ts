@@ -1,5 +1,4 @@
 /** The adapters that a method gets beside its base, as tensors of the base: their low-rank updates by layer. */
-import { CompileError, declare } from "../compile/compile.ts";
 import { invalid, StageFailure } from "../contract/failure.ts";
 import { type GivenAdapters, givenAdaptersMember, givenNames, partsOfLayer } from "../contract/givenAdapters.ts";
 import type { ModelConfig } from "../contract/model.ts";
@@ -9,7 +8,7 @@ import type { TensorData } from "../formats/safetensorsWriter.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { methodOf } from "../methods/index.ts";
 import type { LowRankUpdate } from "../methods/method.ts";
-import { requireFit } from "./adapterFit.ts";
+import { declaredWith, requireFit } from "./adapterFit.ts";
 import type { PeftAdapter } from "./adapterSource.ts";
 import type { StoredModel } from "./storedModel.ts";
 import { tensorsOf } from "./verifiedBase.ts";
@@ -76,11 +75,8 @@ function updatesOf({ settings, tensors, plainRefusal }: PeftAdapter, config: Mod
       `is an adapter of the method ${settings.kind}, and only LoRA adapters are mixed: train it with method.lora`,
     );
   if (plainRefusal !== undefined) throw wrong(plainRefusal);
-  const { parts, sites } = declaredWith(settings, config);
-  requireFit(
-    [...parts.variables.parameters.values()].map(({ theta }) => theta),
-    tensors,
-  );
+  const { parameters, sites } = declaredWith(settings, config);
+  requireFit(parameters, tensors);
   const updates = new Map<string, LowRankUpdate>();
   const used = new Set<string>();
   for (const { name: layer } of sites) {
@@ -101,25 +97,6 @@ function updatesOf({ settings, tensors, plainRefusal }: PeftAdapter, config: Mod
     updates,
     rank: Math.max(...[...updates.values()].map((one) => one.rank)),
   };
-}
-
-function declaredWith(method: PeftAdapter["settings"], model: ModelConfig) {
-  const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
-  try {
-    return declare({
-      model,
-      method,
-      storage,
-      device: "cpu",
-      precision: "F32",
-      rowTokens: 1,
-      microRows: 1,
-      recomputedBlocks: 0,
-    });
-  } catch (error) {
-    if (error instanceof CompileError) throw wrong(error.message);
-    throw error;
-  }
 }
 
 function factsOf(names: readonly string[], { layers: blocks }: ModelConfig, ranks: number[]): GivenAdapters {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { invalid } from "../contract/failure.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
 import { methodOf, registeredMethods } from "../methods/index.ts";
-import { type AdapterLibrary, type ConfigFacts, libraries } from "../methods/peft.ts";
+import { type AdapterLibrary, type ConfigFacts, libraries, peftPrefix } from "../methods/peft.ts";
 import { mergeInPeft, type PeftConfig } from "../methods/peftMembers.ts";
 import type { BaseName } from "./baseName.ts";
 import { configInWrapper, configOfOwn } from "./languageModel.ts";
@@ -24,6 +24,21 @@ export function adapterConfig(method: MethodSettings, facts: ConfigFacts, base: 
   const { peft_type, ...members } = facts.model.wrapped ? configInWrapper(config, facts.layers ?? []) : config;
   return `${JSON.stringify({ peft_type, ...libraries[peft.library].common(base), ...members }, null, 2)}\n`;
 }
+
+/** Whether the adapted layers are given as a regular expression, as Unsloth does. */
+export const hasPattern = ({ target_modules: targets }: PeftConfig): boolean =>
+  typeof targets === "string" && targets !== "all-linear";
+
+/** A configuration that lists the layers that have tensors, in place of a regular expression. */
+export function withListedTargets(config: PeftConfig, keys: readonly string[]): PeftConfig {
+  if (!hasPattern(config)) return config;
+  const layers = keys.flatMap((key) => adaptedLayer.exec(key)?.[1] ?? []);
+  return { ...config, target_modules: [...new Set(layers)].sort(), exclude_modules: null };
+}
+
+const adaptedLayer = new RegExp(
+  `^${RegExp.escape(peftPrefix)}(.+)\\.(?:lora_[AB]\\.weight|lora_E|lora_magnitude_vector|hada_w\\w+|lokr_w\\w+|ia3_l)$`,
+);
 
 /** The method in adapter_config.json. Throws a failure that names the unsupported member. */
 export function settingsOfConfig(given: PeftConfig): MethodSettings {
