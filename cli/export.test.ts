@@ -78,7 +78,7 @@ test("luthier export takes an adapter that was trained elsewhere with its base",
   assert.ok(readdirSync(`${directory}/merged`).includes("model.safetensors"));
   assert.match(readFileSync(`${directory}/merged/README.md`, "utf8"), /from an adapter that was trained elsewhere/);
   const homeless = run("--base", `${directory}/base`);
-  assert.deepEqual([homeless.status, /--to is missing/.test(homeless.stderr)], [2, true]);
+  assert.deepEqual([homeless.status, /--to DIR or s3:.* is missing/.test(homeless.stderr)], [2, true]);
 });
 
 test("luthier export explains invalid arguments", async (t) => {
