@@ -73,9 +73,14 @@ const refused: [string, string[], number, RegExp][] = [
     "chat with a base for an Adapter",
     ["chat", "--adapter", "a", "--base", "b"],
     2,
-    /--base needs DIR: add that, or remove --base/,
+    /--base needs MODEL: add that, or remove --base/,
   ],
-  ["chat with a claim for a directory", ["chat", "d", "--claim", "a=b"], 2, /--claim needs --adapter NAME: add that/],
+  [
+    "chat with a claim for a directory",
+    ["chat", "d", "--claim", "a=b"],
+    2,
+    /--claim needs --adapter NAME or a place on pvc:\/\/: add that/,
+  ],
   [
     "gc with a namespace but no cluster",
     ["gc", "d", "--namespace", "a"],

@@ -60,8 +60,13 @@ async function run(args: Arguments, session: Session): Promise<number> {
   if ((args.positionals[0] === undefined) === (optionOf(args, "adapter") === undefined)) {
     throw new UsageError("give either a directory or --adapter NAME; see luthier chat --help");
   }
-  if (args.positionals[0] === undefined) refuseWithout("MODEL", args, ["base"]);
-  else refuseWithout("--adapter NAME", args, ["kubeconfig", "context", "namespace"]);
+  const [place] = args.positionals;
+  if (place === undefined) refuseWithout("MODEL", args, ["base"]);
+  else {
+    refuseWithout("--adapter NAME", args, ["kubeconfig", "context", "namespace"]);
+    const onClaim = [place, optionOf(args, "base")].some((one) => one?.startsWith("pvc://"));
+    if (!onClaim) refuseWithout("--adapter NAME or a place on pvc://", args, ["claim"]);
+  }
   await ensureNative(session.screen);
   const speaker = await openSpeaker(args, options);
   try {

@@ -8,8 +8,8 @@ import type { Bench, Team } from "./bench.ts";
 
 export async function collectorWorks({ cluster }: Bench, team: Team): Promise<void> {
   const root = path.join(team.store, team.name);
-  const { spec } = await team.run();
-  const needed = [`runs/${spec.runHash}/report.json`, `objects/${spec.pins.baseDigest.slice("sha256:".length)}`];
+  const { runHash, baseDigest } = (await team.adapter()).spec.provenance;
+  const needed = [`runs/${runHash}/report.json`, `objects/${baseDigest.slice("sha256:".length)}`];
   const [old, recent] = ["0", "1"].map((digit) => `objects/${digit.repeat(64)}`);
   assert.ok(old !== undefined && recent !== undefined);
   const dead = `prepared/${"2".repeat(64)}/manifest.json`;

@@ -21,8 +21,16 @@ uint8_t* regionData(const Executor& executor, Region region) {
 }  // namespace
 
 CaseResult runCase(const Case& c, const RunOptions& options) {
-  Executor executor({options.backend, options.threads, c.stateBytes, c.arenaBytes, c.ioBytes,
-                     static_cast<int32_t>(c.weights.size()), c.threadScratchBytes, c.sharedScratchBytes, options.poison});
+  Executor executor({.backend = options.backend,
+                     .threads = options.threads,
+                     .stateBytes = c.stateBytes,
+                     .arenaBytes = c.arenaBytes,
+                     .ioBytes = c.ioBytes,
+                     .paged = {},
+                     .weights = static_cast<int32_t>(c.weights.size()),
+                     .threadScratchBytes = c.threadScratchBytes,
+                     .sharedScratchBytes = c.sharedScratchBytes,
+                     .poison = options.poison});
   const int64_t planned = executor.scratchBytes();
   for (size_t i = 0; i < c.weights.size(); ++i) {
     executor.bind(static_cast<int32_t>(i), {c.weights[i].data(), static_cast<int64_t>(c.weights[i].size()), nullptr});
