@@ -108,7 +108,7 @@ spec:
 
 {{/* Variables of such a job: those of the trainer's pods, its own, and those from its Secret. */}}
 {{- define "luthier.periodicEnv" -}}
-{{- range $key, $value := merge (dict) (include "luthier.trainerEnv" .root | fromJson) .env }}
+{{- range $key, $value := merge (dict) .env (include "luthier.trainerEnv" .root | fromJson) }}
 - name: {{ $key | quote }}
   value: {{ $value | quote }}
 {{- end }}
