@@ -4,8 +4,7 @@
  */
 
 import { stringify } from "yaml";
-import { type Adapter, type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
-import { annotations } from "../../operator/api/names.ts";
+import { type Adapter, type FineTuneJob, fineTuneJobs, promotedAt } from "../../operator/api/kinds.ts";
 import { type Arguments, optionOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, clusterOptions, commonOptions, type Session } from "../../terminal/command.ts";
 import { didYouMean } from "../../terminal/nearest.ts";
@@ -88,7 +87,6 @@ export function earlierAdapter(job: FineTuneJob, adapters: readonly Adapter[], r
     throw new UsageError(`--to ${revision}: ${name} has no such revision; it has: ${known || "none"}`);
   }
   const present = job.status?.promotedAdapterRef?.name;
-  const promotedAt = ({ metadata }: Adapter) => metadata.annotations?.[annotations.promotedAt] ?? "";
   const [earlier] = adapters
     .filter((one) => one.metadata.name !== present && promotedAt(one) !== "")
     .toSorted((a, b) => promotedAt(b).localeCompare(promotedAt(a)));

@@ -9,7 +9,7 @@ import { exchange, type Patience, patiently, shortened, textOf } from "../../tra
 import type { Figure, TrackedRun } from "./record.ts";
 
 export interface MlflowOptions {
-  /** Of the server, as in MLFLOW_TRACKING_URI. */
+  /** The server's address, as in MLFLOW_TRACKING_URI. */
   readonly url: string;
   readonly experiment: string;
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 /** Reconciles Adapters: gather → decide → apply. */
 import { type AdapterSpec, adapterSpec } from "../api/adapter.ts";
 import { specIssue } from "../api/issue.ts";
-import { type Adapter, adapters } from "../api/kinds.ts";
+import { type Adapter, adapters, promotedAt } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { calmReasons } from "../api/outcome.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
@@ -18,7 +18,7 @@ import { writeStatus } from "../runtime/status.ts";
 import { type Caches, inNamespace } from "../shared/caches.ts";
 import { tellTransition } from "../shared/transition.ts";
 import { decide, road } from "./decide.ts";
-import { exportJobName, isFinished, promotedAt, requested } from "./exports.ts";
+import { exportJobName, isFinished, requested } from "./exports.ts";
 import type { Decision, ExportWorld, World } from "./world.ts";
 
 const manager = "luthier-adapter";

@@ -10,7 +10,7 @@ import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import { cut, longest } from "../api/common.ts";
 import { ttlTable } from "../api/jobLife.ts";
-import type { Adapter } from "../api/kinds.ts";
+import { type Adapter, promotedAt } from "../api/kinds.ts";
 import { annotations, labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
 import { mayHaveMore, memoryLimitOf } from "../jobs/helperMemory.ts";
@@ -32,8 +32,6 @@ export function exportKey(adapter: Adapter, entry: ExportEntry, { tagged = false
   if (entry.oci !== undefined) asked.push(canonicalJson(entry.oci), ...(tagged ? [promotedAt(adapter)] : []));
   return createHash("sha256").update(asked.join("\n")).digest("hex").slice(0, 16);
 }
-
-export const promotedAt = ({ metadata }: Adapter) => metadata.annotations?.[annotations.promotedAt] ?? "";
 
 /**
  * The key of an export now, and the tag that its Job moves. The promotion of an Adapter neither interrupts a Job that still

@@ -9,7 +9,7 @@ import { type AdapterSpec, type AdapterStatus, adapterSpec, adapterStatus } from
 import type { CrdOptions } from "./crd.ts";
 import { type FineTuneJobSpec, type FineTuneJobStatus, fineTuneJobSpec, fineTuneJobStatus } from "./fineTuneJob.ts";
 import { type FineTuneRunSpec, type FineTuneRunStatus, fineTuneRunSpec, fineTuneRunStatus } from "./fineTuneRun.ts";
-import { group, version } from "./names.ts";
+import { annotations, group, version } from "./names.ts";
 
 /** Objects as the API server returns them. Specs are parsed through their schemas before use. */
 export type FineTuneJob = KubeObject & { spec: FineTuneJobSpec; status?: FineTuneJobStatus };
@@ -19,6 +19,9 @@ export type Adapter = KubeObject & { spec: AdapterSpec; status?: AdapterStatus }
 export const fineTuneJobs: Resource<FineTuneJob> = { group, version, plural: "finetunejobs", kind: "FineTuneJob" };
 export const fineTuneRuns: Resource<FineTuneRun> = { group, version, plural: "finetuneruns", kind: "FineTuneRun" };
 export const adapters: Resource<Adapter> = { group, version, plural: "adapters", kind: "Adapter" };
+
+/** The time at which an Adapter was promoted last; "" if it never was. */
+export const promotedAt = ({ metadata }: Adapter): string => metadata.annotations?.[annotations.promotedAt] ?? "";
 
 const immutable: CelRule = { cel: "self == oldSelf", message: "is immutable: it records completed work" };
 

@@ -1,7 +1,7 @@
 /** The steps that choose the promoted Adapter and bring it to Ready. Pure. */
 import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
-import type { Adapter } from "../api/kinds.ts";
+import { type Adapter, promotedAt } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { adapterUpdate, artifactRoot } from "./children.ts";
 import { decisionOf, type Extras, type Readable, type Step } from "./decision.ts";
@@ -158,8 +158,6 @@ function stateOf(world: Readable, adapter: Adapter, extras: Extras, ready: Cause
   const message = is?.message ?? `Adapter ${adapter.metadata.name} is being exported.`;
   return decisionOf(world, "Reconciling", "Exporting", "Exporting", message, extras);
 }
-
-const promotedAt = ({ metadata }: Adapter) => metadata.annotations?.[annotations.promotedAt] ?? "";
 
 /** The promoted Adapter is the one promoted last. */
 function promotion({ job, adapters }: Readable, adapter: Adapter): Action[] {

@@ -2,7 +2,7 @@
 import { run } from "../../terminal/runProgram.ts";
 import { executorPath } from "../../trainer/native/paths.ts";
 
-/** Of `threads` cores together. */
+/** The figures of `threads` cores together. */
 export interface Peak {
   /** GFLOP/s. */
   F32: number;

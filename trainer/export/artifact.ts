@@ -51,7 +51,7 @@ function kindOf(path: string): "weight" | "doc" | "weight.config" {
   return path === "README.md" || isLicence(path) ? "doc" : "weight.config";
 }
 
-/** What an artifact's manifest says about its export. */
+/** The facts of an export that its manifest records. */
 export interface ArtifactFacts {
   profile: Profile;
   /** The repository's last part. */

@@ -222,7 +222,7 @@ export interface LayerInputs {
   readonly width: number;
 }
 
-/** What determines the memory of a method's pass before the first step. */
+/** The figures that determine the memory of a method's pass before the first step. */
 export interface SetupFacts {
   /** Number of the model's layers. */
   readonly blocks: number;

@@ -128,7 +128,7 @@ const residentBytes = (bytes: number, { target }: MemoryFacts): number => (targe
 const scratchBytes = ({ scratch }: Compiled, { target }: MemoryFacts): number =>
   scratch.shared + (target.device === "cpu" ? target.threads * scratch.thread : 0);
 
-/** Of the moments in pages, those that no instruction touches at a time; they are in the machine's memory if the GPU's is short. */
+/** Bytes of the paged moments that no instruction uses at the same time. They move to the machine's memory if the GPU's is short. */
 const pagedOutBytes = ({ pagedState }: Compiled): number => (pagedState ? pagedState.bytes - pagedState.atOnce : 0);
 
 const weightBytes = ({ weights }: Compiled): number => weights.reduce((total, weight) => total + bytesOf(weight), 0);

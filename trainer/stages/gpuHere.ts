@@ -6,7 +6,7 @@ import { addon, type GpuInfo, hasCause } from "../native/addon.ts";
 import { productOf } from "../planning/gpus.ts";
 import type { Plan } from "../planning/plan.ts";
 
-/** Opens the GPU. Throws a failure: there is none, one of another product than `product`, or one that cannot page although it must. */
+/** Opens the GPU. Throws a failure if there is no GPU, if it is not a `product`, or if it cannot page although it must. */
 export function gpuHere(product: string | undefined, { paged }: { readonly paged: boolean }): GpuInfo {
   const found = openedGpu();
   const actual = productOf(found.name);

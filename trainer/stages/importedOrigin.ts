@@ -62,7 +62,7 @@ interface ForeignAdapter {
   readonly uri: string;
   readonly read: PeftAdapter;
   readonly files: FileList;
-  /** Of the list of its files. */
+  /** The digest of the list of its files. */
   readonly digest: string;
 }
 

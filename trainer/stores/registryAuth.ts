@@ -13,7 +13,7 @@ import { type Login, loginFor } from "./registryLogin.ts";
 import type { Repository } from "./registryReference.ts";
 import { jsonOf } from "./sealed.ts";
 
-/** What a response with status 401 asks for. */
+/** The authorisation that a response with status 401 requires. */
 export interface Challenge {
   scheme: string;
   parameters: ReadonlyMap<string, string>;

@@ -16,7 +16,6 @@ const entry = z.looseObject({
   auth: z.string().optional(),
   username: z.string().optional(),
   password: z.string().optional(),
-  identitytoken: z.string().optional(),
 });
 const configuration = z.looseObject({ auths: z.record(z.string(), entry).optional() });
 

@@ -1,5 +1,5 @@
 {{/*
-What the periodic jobs of a namespace share; they run a command of `luthier` from the operator's image (cli/periodic/main.ts).
+The shared parts of a namespace's periodic jobs, which run a command of `luthier` from the operator's image (cli/periodic/main.ts).
 
 Their ServiceAccount, and its rights, in each of the namespaces; called with (dict "root" $ "name" … "namespaces" … "resources" …).
 */}}

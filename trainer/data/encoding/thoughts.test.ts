@@ -21,7 +21,7 @@ async function codec(template: string): Promise<Codec> {
   });
 }
 
-/** What is shown after each token of an answer, without repetitions. */
+/** The parts that are shown after each token of an answer, without repetitions. */
 async function shownOf(template: string, answer: string): Promise<string[][]> {
   const { tokenizer, ...facts } = await codec(template);
   const ids = await tokenizer.encode(answer);

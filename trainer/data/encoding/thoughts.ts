@@ -54,12 +54,14 @@ export function spokenParts(
   if (marks.some((mark) => mark && begins(mark, ids))) return { thoughts: [], answer: [] };
   if (!thoughts || !begins(ids, thoughts.begin)) return { thoughts: [], answer: ids };
   const { begin, end } = thoughts;
-  const at = ids.findIndex((_, index) => index >= begin.length && begins(ids.slice(index), end));
+  const at = ids.findIndex((_, index) => index >= begin.length && begins(ids, end, index));
   if (at >= 0) return { thoughts: ids.slice(begin.length, at), answer: ids.slice(at + end.length) };
-  // The last tokens may begin what ends the thoughts.
-  const tail = ids.findIndex((_, index) => index >= begin.length && begins(end, ids.slice(index)));
-  return { thoughts: ids.slice(begin.length, tail < 0 ? ids.length : tail), answer: [] };
+  // The last tokens may begin the end of the thoughts.
+  let tail = Math.max(begin.length, ids.length - end.length);
+  while (tail < ids.length && !begins(end, ids.slice(tail))) tail++;
+  return { thoughts: ids.slice(begin.length, tail), answer: [] };
 }
 
-const begins = (ids: readonly number[], start: readonly number[]): boolean =>
-  start.length <= ids.length && start.every((id, index) => id === ids[index]);
+/** Whether `ids` has `start` from index `at` on. */
+const begins = (ids: readonly number[], start: readonly number[], at = 0): boolean =>
+  at + start.length <= ids.length && start.every((id, index) => id === ids[at + index]);
