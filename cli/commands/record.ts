@@ -1,10 +1,18 @@
 /** `luthier record`: records finished trainings of a cluster in an experiment tracker. */
 import { adapters, fineTuneRuns } from "../../operator/api/kinds.ts";
 import { type Arguments, choiceOf, optionOf, UsageError } from "../../terminal/arguments.ts";
-import { type Command, clusterOptions, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import {
+  type Command,
+  clusterOptions,
+  commonOptions,
+  jsonText,
+  outputFormats,
+  type Session,
+} from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { usualPatience } from "../../trainer/stores/http.ts";
 import { connectBy } from "../cluster/connect.ts";
+import { listAll } from "../cluster/job.ts";
 import { Mlflow } from "../tracking/mlflow.ts";
 import { trackedRun } from "../tracking/record.ts";
 
@@ -44,18 +52,18 @@ async function run(args: Arguments, session: Session): Promise<number> {
     session.signal.throwIfAborted();
     ((await mlflow.record(one)) ? recorded : known).push(one.name);
   }
-  if (format === "json") session.write(`${JSON.stringify({ recorded, known }, null, 2)}\n`);
+  if (format === "json") session.write(jsonText({ recorded, known }));
   else session.write([...recorded.map((name) => `${name}: recorded\n`), `${known.length} known before\n`].join(""));
   return exitCode.done;
 }
 
 async function runsOf(args: Arguments) {
   await using connection = connectBy(args);
-  const { client, namespace } = connection;
-  const all = (await client.list(adapters, { namespace })).items;
+  const all = await listAll(connection, adapters);
   const missing = args.positionals.find((name) => !all.some(({ metadata }) => metadata.name === name));
-  if (missing !== undefined) throw new UsageError(`there is no Adapter ${missing} in namespace ${namespace}`);
-  const runs = new Map((await client.list(fineTuneRuns, { namespace })).items.map((one) => [one.metadata.name, one]));
+  if (missing !== undefined)
+    throw new UsageError(`there is no Adapter ${missing} in namespace ${connection.namespace}`);
+  const runs = new Map((await listAll(connection, fineTuneRuns)).map((one) => [one.metadata.name, one]));
   return all
     .filter(({ metadata }) => args.positionals.length === 0 || args.positionals.includes(metadata.name))
     .map((adapter) => trackedRun(adapter, runs.get(adapter.spec.provenance.runName)));

@@ -66,7 +66,7 @@ interface ForeignAdapter {
   readonly digest: string;
 }
 
-/** Throws a failure if there is none, or if its content is not that of the digest. */
+/** Reads the adapter. Throws a failure if there is no adapter, or if its content has another digest than the expected one. */
 async function foreignAdapter(stores: Stores, at: Foreign): Promise<ForeignAdapter> {
   const pinned = await stores.pinned(at.uri, at.revision);
   const uri = pinned.uri.replace(/\/+$/, "");
