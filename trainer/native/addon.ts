@@ -60,9 +60,13 @@ export interface Executor {
   close(): void;
 }
 
+export type InstructionSet = "AVX2" | "AVX512" | "AVX512_BF16" | "AMX_BF16" | "AMX_BF16_EMULATED";
+
 export interface NativeInfo {
-  /** The instruction set of backend `cpu` on this machine. Results are bit-identical only within one set. */
-  isa: "AVX512_BF16" | "AVX512" | "AVX2";
+  /** The instruction set of backend `cpu` in this process, the fastest here or the one of `LUTHIER_ISA`. Results are bit-identical only within one set. */
+  isa: InstructionSet;
+  /** The instruction sets that this machine runs; `LUTHIER_ISA` chooses among them. */
+  isas: InstructionSet[];
   /** Cores granted: affinity and cgroup quota, at least 1. */
   cores: number;
   numericsVersion: number;

@@ -6,10 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { addon } from "../native/addon.ts";
 
-const levels = ["AVX2", "AVX512", "AVX512_BF16"] as const;
-
-/** The instruction sets of the cpu backend that this machine has. */
-export const levelsHere = () => levels.slice(0, levels.indexOf(addon().info().isa) + 1);
+/** The instruction sets of the cpu backend that this machine runs, with the emulated one. */
+export const levelsHere = () => addon().info().isas;
 
 export interface ExecutedCases {
   /** Exit status, or null after a crash. */

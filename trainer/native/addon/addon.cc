@@ -15,6 +15,7 @@
 #include "../runtime/cores.h"
 #include "../runtime/error.h"
 #include "../runtime/executor.h"
+#include "../runtime/isa.h"
 #include "../runtime/quantize.h"
 #include "decomposition.h"
 #include "driver.h"
@@ -216,6 +217,9 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   return guarded(call.Env(), [&]() -> Napi::Value {
     auto object = Napi::Object::New(call.Env());
     object.Set("isa", isaName(chooseIsa()));
+    auto isas = Napi::Array::New(call.Env());
+    for (const Isa isa : availableIsas()) isas.Set(isas.Length(), isaName(isa));
+    object.Set("isas", isas);
     object.Set("cores", grantedCores());
     object.Set("numericsVersion", numericsVersion);
     return object;

@@ -1,10 +1,11 @@
 // The micro-kernel: a few rows of the left operand times one packed panel, sums in registers, K in order.
 //
 // A sum is one register lane from its first product to its last, so an element's bits do not depend on how many rows
-// are computed beside it. Tiles: as many rows as registers allow (6 × 64 on AVX-512, 6 × 16 on AVX2), then 4, 2, 1.
+// are computed beside it. Tiles: as many rows as registers allow (6 × 64 on AVX-512, 6 × 16 on AVX2), then 4, 2, 1. With AMX
+// products of BF16 use its tiles instead (tileGemm.h).
 #pragma once
 
-#include "pack.h"
+#include "tileGemm.h"
 
 namespace luthier::LUTHIER_ISA {
 
@@ -55,16 +56,6 @@ inline __attribute__((always_inline)) void addProducts(const LeftRows& a, const 
   }
 }
 
-// A second, scaled product that the sums start with. It adds the low-rank update to x·W.
-struct Tail {
-  LeftRows left;
-  const uint32_t* panel;
-  int64_t units;
-  float scale;
-};
-
-inline constexpr Tail noTail{{nullptr, 0, 0}, nullptr, 0, 0};
-
 // Out: `start(row, vector) → F` gives a sum's first value, `finish(row, vector, F)` takes its last.
 template <class C, int MR, int NR, class Out>
 inline __attribute__((noinline)) void tile(const LeftRows& a, const uint32_t* panel, int64_t units, const Tail& tail, int64_t row, const Out& out) {
@@ -103,15 +94,19 @@ inline void multiplyVectors(const LeftRows& a, int64_t rows, const uint32_t* pan
 // rows × (vectors · lanes) sums over `units`.
 template <class C, class Out>
 inline void multiply(const LeftRows& a, int64_t rows, const uint32_t* panel, int64_t vectors, int64_t units, const Tail& tail, const Out& out) {
-  switch (vectors) {
-    case 1: return multiplyVectors<C, 1>(a, rows, panel, units, tail, out);
-    case 2: return multiplyVectors<C, 2>(a, rows, panel, units, tail, out);
+  if constexpr (C::tiles) {
+    multiplyTiles(a, rows, panel, vectors, units, tail, out);
+  } else {
+    switch (vectors) {
+      case 1: return multiplyVectors<C, 1>(a, rows, panel, units, tail, out);
+      case 2: return multiplyVectors<C, 2>(a, rows, panel, units, tail, out);
 #ifdef __AVX512F__
-    case 3: return multiplyVectors<C, 3>(a, rows, panel, units, tail, out);
-    default: return multiplyVectors<C, 4>(a, rows, panel, units, tail, out);
+      case 3: return multiplyVectors<C, 3>(a, rows, panel, units, tail, out);
+      default: return multiplyVectors<C, 4>(a, rows, panel, units, tail, out);
 #else
-    default: return;
+      default: return;
 #endif
+    }
   }
 }
 

@@ -69,6 +69,20 @@ inline __m256i narrowed(F value) {
 #endif
 }
 
+// The values of low, then those of high, as BF16.
+#ifdef __AVX512BF16__
+inline U pairsOf(F low, F high) { return reinterpret_cast<U>(_mm512_cvtne2ps_pbh(high, low)); }
+#endif
+
+// Bits as the lower halves of words, and with other bits as the upper ones.
+using Bits = __m256i;
+inline U lowerHalves(Bits bits) { return _mm512_cvtepu16_epi32(bits); }
+inline U interleaved(Bits low, Bits high) { return _mm512_or_si512(lowerHalves(low), _mm512_slli_epi32(lowerHalves(high), 16)); }
+
+// Up to 2 · lanes BF16.
+inline U loadPairs(const uint16_t* from, Whole) { return _mm512_loadu_si512(from); }
+inline U loadPairs(const uint16_t* from, Part p) { return _mm512_maskz_loadu_epi16((__mmask32{1} << p.count) - 1, from); }
+
 inline void store(uint16_t* to, F value, Whole) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrowed(value)); }
 inline void store(uint16_t* to, F value, Part p) { _mm256_mask_storeu_epi16(to, maskOf(p), narrowed(value)); }
 
@@ -178,6 +192,19 @@ inline __m128i narrowed(F value) {
   const U nan = _mm256_castps_si256(_mm256_cmp_ps(value, value, _CMP_UNORD_Q));
   const U halves = _mm256_blendv_epi8(rounded, quiet, nan);
   return _mm_packus_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+}
+
+inline U pairsOf(F low, F high) { return _mm256_set_m128i(narrowed(high), narrowed(low)); }
+
+using Bits = __m128i;
+inline U lowerHalves(Bits bits) { return _mm256_cvtepu16_epi32(bits); }
+inline U interleaved(Bits low, Bits high) { return _mm256_or_si256(lowerHalves(low), _mm256_slli_epi32(lowerHalves(high), 16)); }
+
+inline U loadPairs(const uint16_t* from, Whole) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
+inline U loadPairs(const uint16_t* from, Part p) {
+  U words = _mm256_setzero_si256();
+  __builtin_memcpy(&words, from, static_cast<size_t>(p.count) * 2);
+  return words;
 }
 
 inline void store(uint16_t* to, F value, Whole) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), narrowed(value)); }

@@ -14,13 +14,25 @@ namespace luthier::LUTHIER_ISA {
 struct ComputeF32 {
   static constexpr int64_t perUnit = 1;
   static constexpr DType dtype = DType::f32;
+  static constexpr bool tiles = false;
   static F multiplyAdd(F sum, U a, U b) { return fma(floatsOf(a), floatsOf(b), sum); }
 };
 
-#ifdef __AVX512BF16__
-struct ComputeBf16 {
+#if defined(__AVX512BF16__) || defined(LUTHIER_TILES)
+struct Bf16Pairs {
   static constexpr int64_t perUnit = 2;
   static constexpr DType dtype = DType::bf16;
+};
+#endif
+
+#ifdef LUTHIER_TILES
+// Products of tiles (tileGemm.h).
+struct ComputeBf16 : Bf16Pairs {
+  static constexpr bool tiles = true;
+};
+#elif defined(__AVX512BF16__)
+struct ComputeBf16 : Bf16Pairs {
+  static constexpr bool tiles = false;
   static F multiplyAdd(F sum, U a, U b) {
     return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(b), reinterpret_cast<__m512bh>(a));
   }
@@ -30,7 +42,7 @@ struct ComputeBf16 {
 // body(Compute{}) with the arithmetic that products of this activation type use here.
 template <class Body>
 inline void withCompute([[maybe_unused]] DType activation, Body body) {
-#ifdef __AVX512BF16__
+#if defined(__AVX512BF16__) || defined(LUTHIER_TILES)
   if (activation == DType::bf16) return body(ComputeBf16{});
 #endif
   body(ComputeF32{});
@@ -119,32 +131,32 @@ inline U unitsAcross(ComputeF32, const auto& matrix, int64_t k, int64_t, int64_t
   return wordsOf(matrix.floats(k, col, count));
 }
 
-#ifdef __AVX512BF16__
-inline U unitsAlong(ComputeBf16, const Dense<uint16_t>& matrix, int64_t row, int64_t k, int64_t count) {
+#if defined(__AVX512BF16__) || defined(LUTHIER_TILES)
+
+inline U unitsAlong(Bf16Pairs, const Dense<uint16_t>& matrix, int64_t row, int64_t k, int64_t count) {
   const uint16_t* from = matrix.data + row * matrix.stride + k;
-  if (count >= 2 * lanes) return _mm512_loadu_si512(from);
-  return _mm512_maskz_loadu_epi16((__mmask32{1} << count) - 1, from);
+  if (count >= 2 * lanes) return loadPairs(from, Whole{});
+  return loadPairs(from, Part{count});
 }
 
-inline U unitsAlong(ComputeBf16, const auto& matrix, int64_t row, int64_t k, int64_t count) {
-  const F low = matrix.floats(row, k, count), high = matrix.floats(row, k + lanes, count - lanes);
-  return reinterpret_cast<U>(_mm512_cvtne2ps_pbh(high, low));
+inline U unitsAlong(Bf16Pairs, const auto& matrix, int64_t row, int64_t k, int64_t count) {
+  return pairsOf(matrix.floats(row, k, count), matrix.floats(row, k + lanes, count - lanes));
 }
 
-inline __m256i bitsOf(const Dense<uint16_t>& matrix, int64_t row, int64_t col, int64_t count) {
+inline Bits bitsOf(const Dense<uint16_t>& matrix, int64_t row, int64_t col, int64_t count) {
   const uint16_t* from = matrix.data + row * matrix.stride + col;
   return count >= lanes ? loadBits(from, Whole{}) : loadBits(from, Part{count});
 }
 
-inline __m256i bitsOf(const auto& matrix, int64_t row, int64_t col, int64_t count) {
+inline Bits bitsOf(const auto& matrix, int64_t row, int64_t col, int64_t count) {
   return narrowed(matrix.floats(row, col, count));
 }
 
-inline U unitsAcross(ComputeBf16, const auto& matrix, int64_t k, int64_t last, int64_t col, int64_t count) {
-  const U first = _mm512_cvtepu16_epi32(bitsOf(matrix, k, col, count));
-  if (k + 1 > last) return first;
-  return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_cvtepu16_epi32(bitsOf(matrix, k + 1, col, count)), 16));
+inline U unitsAcross(Bf16Pairs, const auto& matrix, int64_t k, int64_t last, int64_t col, int64_t count) {
+  const Bits first = bitsOf(matrix, k, col, count);
+  return k + 1 > last ? lowerHalves(first) : interleaved(first, bitsOf(matrix, k + 1, col, count));
 }
+
 #endif
 
 template <class C>
@@ -220,6 +232,16 @@ template <class C>
 constexpr int64_t convertedWords(int64_t rows, int64_t depth) {
   return rows * roundUp(unitsOf<C>(depth), lanes);
 }
+
+// A second, scaled product that the sums start with. It adds the low-rank update to x·W.
+struct Tail {
+  LeftRows left;
+  const uint32_t* panel;
+  int64_t units;
+  float scale;
+};
+
+inline constexpr Tail noTail{{nullptr, 0, 0}, nullptr, 0, 0};
 
 // Consecutive buffers in scratch, each on a cache line.
 class Carver {

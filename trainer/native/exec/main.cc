@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../runtime/cores.h"
 #include "../runtime/error.h"
 #include "compare.h"
 
@@ -23,7 +24,9 @@ Runs each case (a program, the bytes it starts from, what to compare; docs/engin
   --bitwise        require equal bits instead of the case's tolerances
   --threads N      worker threads of --backend (default: the cores granted); --against runs with one
   --poison         fill dead memory with NaN while running on --backend
-  --isa NAME       AVX2, AVX512 or AVX512_BF16 for the cpu backend (default: the best here)
+  --isa NAME       AVX2, AVX512, AVX512_BF16, AMX_BF16 or AMX_BF16_EMULATED for the cpu backend (default: the fastest here)
+  --against-isa NAME
+                   the instruction set of --against cpu (default: that of --isa)
   --time           print how long each run of the program took
   --peak           print the multiply-adds that registers alone allow (cpu backend) and the rate of reading memory, then
                    run the cases
@@ -36,6 +39,7 @@ struct Options {
   RunOptions run{Backend::cpu, 0, false};
   std::optional<Backend> against;
   bool bitwise = false, time = false, peak = false, help = false;
+  std::string isa, againstIsa;  // empty: not given
   std::vector<std::string> cases;
 };
 
@@ -57,7 +61,8 @@ Options parseOptions(int count, char** values) {
     if (name == "--backend") o.run.backend = backendFromName(value());
     else if (name == "--against") o.against = backendFromName(value());
     else if (name == "--threads") o.run.threads = threadsFrom(value());
-    else if (name == "--isa") setenv("LUTHIER_ISA", value().c_str(), 1);
+    else if (name == "--isa") o.isa = value();
+    else if (name == "--against-isa") o.againstIsa = value();
     else if (name == "--poison") o.run.poison = true;
     else if (name == "--bitwise") o.bitwise = true;
     else if (name == "--time") o.time = true;
@@ -66,6 +71,7 @@ Options parseOptions(int count, char** values) {
     else if (name.starts_with("-")) throw Error("unknown option " + name + "; see --help");
     else o.cases.push_back(name);
   }
+  if (!o.isa.empty()) setenv("LUTHIER_ISA", o.isa.c_str(), 1);
   if (!o.help && !o.peak && o.cases.empty()) throw Error("no case given; see --help");
   return o;
 }
@@ -128,7 +134,9 @@ bool runOne(const Options& o, const std::string& path) {
   }
   const bool planned = actual.scratchBeyondPlan == 0;
   if (!o.against) return planned;
+  if (!o.againstIsa.empty()) setenv("LUTHIER_ISA", o.againstIsa.c_str(), 1);
   const CaseResult expected = runCase(c, {*o.against, 1, false});
+  if (!o.againstIsa.empty()) o.isa.empty() ? unsetenv("LUTHIER_ISA") : setenv("LUTHIER_ISA", o.isa.c_str(), 1);
   bool good = planned;
   for (size_t i = 0; i < c.checks.size(); ++i) {
     const Difference d = compare(c.checks[i], actual.outputs[i], expected.outputs[i]);

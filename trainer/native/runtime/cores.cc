@@ -7,8 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
-
-#include "error.h"
+#include <string>
 
 namespace luthier {
 namespace {
@@ -59,37 +58,7 @@ double cgroupCores() {
   return cores;
 }
 
-Isa bestIsa() {
-  // Matches the flags of CMakeLists.txt: a level requires all of its features, not only the best known ones.
-  if (!__builtin_cpu_supports("x86-64-v3")) {
-    throw Error("this processor lacks features of x86-64-v3 (AVX2, FMA, BMI2 …), which the trainer needs: run on another node");
-  }
-  if (!__builtin_cpu_supports("x86-64-v4")) return Isa::avx2;
-  return __builtin_cpu_supports("avx512bf16") ? Isa::avx512Bf16 : Isa::avx512;
-}
-
 }  // namespace
-
-const char* isaName(Isa isa) {
-  switch (isa) {
-    case Isa::avx2: return "AVX2";
-    case Isa::avx512: return "AVX512";
-    case Isa::avx512Bf16: return "AVX512_BF16";
-  }
-  return "";
-}
-
-Isa chooseIsa() {
-  const Isa best = bestIsa();
-  const char* asked = std::getenv("LUTHIER_ISA");
-  if (!asked || !*asked) return best;
-  for (const Isa isa : {Isa::avx2, Isa::avx512, Isa::avx512Bf16}) {
-    if (std::string(asked) != isaName(isa)) continue;
-    if (isa > best) throw Error(std::string("LUTHIER_ISA is ") + asked + ", but this processor has " + isaName(best));
-    return isa;
-  }
-  throw Error(std::string("LUTHIER_ISA is ") + asked + ": use AVX2, AVX512 or AVX512_BF16");
-}
 
 int grantedCores() {
   const double cores = std::min<double>(affinityCores(), std::ceil(cgroupCores()));

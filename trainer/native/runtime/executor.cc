@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "../generated/opTable.h"
+#include "cores.h"
 #include "error.h"
 #include "inputs.h"
 #include "sanitize.h"

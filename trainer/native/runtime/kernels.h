@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../generated/ops.h"
-#include "cores.h"
+#include "isa.h"
 #include "workers.h"
 
 namespace luthier {
