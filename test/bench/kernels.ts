@@ -7,114 +7,12 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DataType } from "../../trainer/graph/tensor.ts";
 import { buildNative } from "../../trainer/native/build.ts";
 import { executorPath } from "../../trainer/native/paths.ts";
-import { attention } from "../../trainer/ops/attention/op.ts";
-import { attentionBackward } from "../../trainer/ops/attentionBackward/op.ts";
-import { gradWeight } from "../../trainer/ops/gradWeight/op.ts";
-import { linear } from "../../trainer/ops/linear/op.ts";
-import { linearCrossEntropy } from "../../trainer/ops/linearCrossEntropy/op.ts";
-import { linearInput } from "../../trainer/ops/linearInput/op.ts";
-import { type OpCase, opCase, type TestOperand, uniform } from "../../trainer/testing/opCases.ts";
+import { opCase } from "../../trainer/testing/opCases.ts";
+import { attentions, type Benchmark, backward, crossEntropy, forward, weightGradient } from "./kernelShapes.ts";
 
-interface Benchmark extends OpCase {
-  flops: number;
-}
-
-/** Repeating values, which do not affect the time. */
-function filled(dtype: DataType, shape: readonly number[]): TestOperand {
-  const next = uniform(7);
-  const some = Array.from({ length: 4096 }, () => next() - 0.5);
-  const count = shape.reduce((product, size) => product * size, 1);
-  return { dtype, shape, values: Array.from({ length: count }, (_, i) => some[i % 4096]!) };
-}
-
-const T = 1024;
-
-function products(act: DataType, [out, width]: readonly [number, number]): Benchmark[] {
-  const x = filled(act, [T, width]);
-  const y = filled(act, [T, out]);
-  const w = { ...filled(act, [out, width]), weight: true };
-  const flops = 2 * T * out * width;
-  const base = { relative: 0, runs: 20, flops };
-  const name = (op: string) => `${op} ${act} ${T}×${width}→${out}`;
-  return [
-    { ...base, name: name("linear"), op: linear, attributes: { tailScale: 1 }, operands: { x, w, y } },
-    {
-      ...base,
-      name: name("linearInput"),
-      op: linearInput,
-      attributes: { tailScale: 1 },
-      operands: { dy: y, w, dx: x },
-    },
-    {
-      ...base,
-      name: name("gradWeight"),
-      op: gradWeight,
-      attributes: { scale: 1 },
-      operands: { dy: y, x, dW: filled("F32", [out, width]) },
-    },
-  ];
-}
-
-/** Two packed examples of 512; operations are those below the diagonal. */
-function attentions(act: DataType): Benchmark[] {
-  const [heads, kvHeads, headDim] = [9, 3, 64];
-  const q = filled(act, [T, heads * headDim]);
-  const k = filled(act, [T, kvHeads * headDim]);
-  const segmentStart: TestOperand = {
-    dtype: "I32",
-    shape: [T],
-    values: Array.from({ length: T }, (_, t) => (t < 512 ? 0 : 512)),
-  };
-  const lse: TestOperand = { dtype: "F32", shape: [T, heads], values: Array.from({ length: T * heads }, () => 6) };
-  const attributes = { heads, kvHeads, headDim, scale: 0.125 };
-  const product = 2 * heads * headDim * 2 * ((512 * 513) / 2);
-  return [
-    {
-      name: `attention ${act} 2×512`,
-      op: attention,
-      attributes,
-      operands: { q, k, v: k, segmentStart, o: q, lse },
-      relative: 0,
-      runs: 20,
-      flops: 2 * product,
-    },
-    {
-      name: `attentionBackward ${act} 2×512`,
-      op: attentionBackward,
-      attributes,
-      relative: 0,
-      runs: 20,
-      flops: 5 * product,
-      operands: { q, k, v: k, o: q, lse, dO: q, segmentStart, dq: q, dk: k, dv: k },
-    },
-  ];
-}
-
-function crossEntropy(act: DataType): Benchmark {
-  const [d, V] = [576, 49152];
-  const row = (value: number): TestOperand => ({ dtype: "F32", shape: [T], values: new Array<number>(T).fill(value) });
-  const operands = {
-    h: filled(act, [T, d]),
-    w: { ...filled(act, [V, d]), weight: true },
-    target: { dtype: "I32" as const, shape: [T], values: Array.from({ length: T }, (_, t) => t * 40) },
-    lossWeight: row(1 / T),
-    loss: { dtype: "F64" as const, shape: [1] },
-    nll: row(0),
-    dh: filled(act, [T, d]),
-  };
-  return {
-    name: `linearCrossEntropy ${act} ${T}×${d}→${V} with dh`,
-    op: linearCrossEntropy,
-    attributes: {},
-    operands,
-    relative: 0,
-    runs: 3,
-    flops: 4 * T * d * V,
-  };
-}
+const tokens = 1024;
 
 function benchmarks(): Benchmark[] {
   const shapes = [
@@ -125,10 +23,12 @@ function benchmarks(): Benchmark[] {
     [16, 576],
     [576, 16],
   ] as const;
-  return (["F32", "BF16"] as const).flatMap((act) => [
-    ...shapes.flatMap((shape) => products(act, shape)),
-    ...attentions(act),
-    crossEntropy(act),
+  return (["F32", "BF16"] as const).flatMap((type) => [
+    ...shapes.flatMap(([out, width]) =>
+      [forward, backward, weightGradient].map((of) => of({ type, tokens, out, width, runs: 20 })),
+    ),
+    ...attentions({ type, examples: 2, length: 512, heads: 9, kvHeads: 3, headDim: 64, runs: 20 }),
+    crossEntropy({ type, tokens, out: 49_152, width: 576, runs: 3 }),
   ]);
 }
 

@@ -50,7 +50,7 @@ export interface Executor {
   cancel(): void;
   /**
    * Wall-clock seconds of each instruction but `release`, in order, summed over the program's runs so far; on a GPU, those of
-   * the host.
+   * the device.
    */
   instructionSeconds(program: number): Float64Array;
   /** The highest arena byte that any program has used so far. */

@@ -5,10 +5,24 @@ import { dataTypeCode, regionCode } from "../compile/emit.ts";
 import type { Scratch } from "../graph/op.ts";
 import type { DataType } from "../graph/tensor.ts";
 
+/** A pattern that repeats until it has this many bytes. */
+export interface Repeated {
+  readonly pattern: Uint8Array;
+  readonly bytes: number;
+}
+
+export type Content = Uint8Array | Repeated;
+
 export interface CaseFill {
   region: "state" | "io";
   offset: number;
+  content: Content;
+}
+
+/** A program, and the bytes that are written before each of its runs. */
+export interface CaseProgram {
   bytes: Uint8Array;
+  fills: readonly CaseFill[];
 }
 
 export interface CaseCheck {
@@ -25,20 +39,21 @@ export interface CaseCheck {
 }
 
 export interface Case {
-  program: Uint8Array;
   arenaBytes: number;
   stateBytes: number;
   ioBytes: number;
   scratch: Scratch;
-  /** The number of consecutive runs of the program. */
+  /** How often the programs run, one after another. */
   runs: number;
-  weights: readonly Uint8Array[];
+  weights: readonly Content[];
+  /** Written before the first run. */
   fills: readonly CaseFill[];
+  programs: readonly CaseProgram[];
   checks: readonly CaseCheck[];
 }
 
 const magic = 0x4348544c;
-const version = 2;
+const version = 3;
 
 /** Low and high word of a byte count. */
 const longWords = (bytes: number): [number, number] => [bytes % 2 ** 32, Math.floor(bytes / 2 ** 32)];
@@ -53,11 +68,6 @@ const block = (bytes: Uint8Array): Uint8Array[] => [
   new Uint8Array((4 - (bytes.length % 4)) % 4),
 ];
 
-const fillParts = ({ region, offset, bytes }: CaseFill): Uint8Array[] => [
-  words(regionCode[region], ...longWords(offset)),
-  ...block(bytes),
-];
-
 const checkParts = (check: CaseCheck): Uint8Array[] => [
   words(regionCode[check.region], dataTypeCode[check.dtype], ...longWords(check.offset), ...longWords(check.count)),
   reals(check.relative, check.absolute),
@@ -65,15 +75,31 @@ const checkParts = (check: CaseCheck): Uint8Array[] => [
 ];
 
 export function encodeCase(c: Case): Uint8Array {
+  const patterns = new Map<Uint8Array, number>();
+  const contentParts = (content: Content): Uint8Array[] => {
+    const { pattern, bytes } = content instanceof Uint8Array ? { pattern: content, bytes: content.length } : content;
+    if (!patterns.has(pattern)) patterns.set(pattern, patterns.size);
+    return [words(patterns.get(pattern)!, ...longWords(bytes))];
+  };
+  const listOf = <T>(items: readonly T[], parts: (item: T) => Uint8Array[]) => [
+    words(items.length),
+    ...items.flatMap(parts),
+  ];
+  const fillParts = ({ region, offset, content }: CaseFill): Uint8Array[] => [
+    words(regionCode[region], ...longWords(offset)),
+    ...contentParts(content),
+  ];
+  const programParts = ({ bytes, fills }: CaseProgram) => [...block(bytes), ...listOf(fills, fillParts)];
+  const contents = [
+    ...listOf(c.weights, contentParts),
+    ...listOf(c.fills, fillParts),
+    ...listOf(c.programs, programParts),
+  ];
   const sizes = [c.arenaBytes, c.stateBytes, c.ioBytes, c.scratch.thread, c.scratch.shared].flatMap(longWords);
   return Buffer.concat([
     words(magic, version, c.runs, ...sizes),
-    ...block(c.program),
-    words(c.weights.length),
-    ...c.weights.flatMap(block),
-    words(c.fills.length),
-    ...c.fills.flatMap(fillParts),
-    words(c.checks.length),
-    ...c.checks.flatMap(checkParts),
+    ...listOf([...patterns.keys()], block),
+    ...contents,
+    ...listOf(c.checks, checkParts),
   ]);
 }

@@ -7,16 +7,19 @@
 
 import { emit } from "../compile/emit.ts";
 import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
+import { nf4Parts } from "../graph/nf4.ts";
 import type { AnyOp, Device } from "../graph/op.ts";
 import { aligned, bytesOf, type DataType, elementsOf, grouped, type Tensor } from "../graph/tensor.ts";
 import { addon } from "../native/addon.ts";
-import { type CaseCheck, type CaseFill, encodeCase } from "./caseFile.ts";
+import { type CaseCheck, type CaseFill, type Content, encodeCase } from "./caseFile.ts";
 
 export interface TestOperand {
   dtype: DataType;
   shape: readonly number[];
   /** Row-major; absent: zeros. */
   values?: readonly number[];
+  /** Instead of `values`: numbers that repeat to the tensor's end, for sizes whose values do not matter. */
+  pattern?: readonly number[];
   weight?: boolean;
   /** As many tensors of this shape, their values one after another. */
   count?: number;
@@ -88,12 +91,34 @@ function parts({ count = 1, ...operand }: TestOperand): TestOperand[] {
   }));
 }
 
-/** The bytes to bind: the values, or packed nibbles, absmax and nested absmax. */
-function weightBytes({ dtype, values = [], nf4 }: TestOperand): Uint8Array[] {
+/** The content to bind: the values, or packed nibbles, absmax and nested absmax. */
+function weightContent({ dtype, shape, values = [], pattern, nf4 }: TestOperand): Content[] {
+  if (pattern && nf4) return patternOfNf4(pattern, shape, nf4);
+  if (pattern) return [repeated(dtype, shape, pattern)];
   const bytes = bytesOfValues(dtype, values);
   if (!nf4) return [bytes];
   const { packed, absmax, nestedAbsmax } = addon().quantizeNf4(bytes, "F32", nf4 === "double");
   return nestedAbsmax ? [packed, absmax, nestedAbsmax] : [packed, absmax];
+}
+
+const repeated = (dtype: DataType, shape: readonly number[], pattern: readonly number[]): Content => ({
+  pattern: bytesOfValues(dtype, pattern),
+  bytes: bytesOf({ dtype, shape }),
+});
+
+/** A quantised matrix whose codes and factors repeat; a pattern has whole groups of 256 blocks. */
+function patternOfNf4(pattern: readonly number[], shape: readonly number[], nf4: "single" | "double"): Content[] {
+  const made = addon().quantizeNf4(bytesOfValues("F32", pattern), "F32", nf4 === "double");
+  const [packed, absmax, nested] = nf4Parts("weight", shape, nf4 === "double").map((part) => bytesOf(part));
+  const contents = [
+    { pattern: made.packed, bytes: packed! },
+    { pattern: made.absmax, bytes: absmax! },
+  ];
+  if (!made.nestedAbsmax || nested === undefined) return contents;
+  // The factors of the groups, and behind them their offset.
+  const factors = new Float32Array(nested / 4).fill(new Float32Array(made.nestedAbsmax.slice(0, 4).buffer)[0]!);
+  factors[factors.length - 1] = new Float32Array(made.nestedAbsmax.slice(-4).buffer)[0]!;
+  return [...contents, new Uint8Array(factors.buffer)];
 }
 
 function bindings({ at, nf4 }: Placed): readonly [number, number, number] {
@@ -101,9 +126,9 @@ function bindings({ at, nf4 }: Placed): readonly [number, number, number] {
   return [at, at + 1, nf4 === "double" ? at + 2 : -1];
 }
 
-function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioBytes: number; weights: Uint8Array[] } {
+function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioBytes: number; weights: Content[] } {
   let ioBytes = 0;
-  const weights: Uint8Array[] = [];
+  const weights: Content[] = [];
   const all = Object.entries(operands).flatMap(([name, operand]) =>
     parts(operand).map((part) => [name, part] as const),
   );
@@ -112,7 +137,7 @@ function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioByt
     const storage = nf4 ? "NF4" : "dense";
     const tensor: Tensor = { name, role: weight ? "frozen" : "input", dtype, storage, shape };
     const at = weight ? weights.length : ioBytes;
-    if (weight) weights.push(...weightBytes(operand));
+    if (weight) weights.push(...weightContent(operand));
     else ioBytes += aligned(bytesOf(tensor));
     return { ...operand, name, tensor, at };
   });
@@ -151,13 +176,18 @@ export function opCase(one: OpCase, device: Device = "cpu"): Uint8Array {
   const costs = { keys: Number.POSITIVE_INFINITY, outputs: Object.keys(tensors) };
   const scratch = op.scratch(device, tensors, costs, attributes);
   const written = op.operands.flatMap(({ name, access }) => (access === "in" ? [] : [name]));
-  const fills = placed.flatMap(({ weight, values, dtype, at }): CaseFill[] =>
-    weight || !values ? [] : [{ region: "io", offset: at, bytes: bytesOfValues(dtype, values) }],
-  );
+  const fills = placed.flatMap(({ weight, values, pattern, dtype, shape, at }): CaseFill[] => {
+    if (weight || !(values || pattern)) return [];
+    const content = pattern ? repeated(dtype, shape, pattern) : bytesOfValues(dtype, values ?? []);
+    return [{ region: "io", offset: at, content }];
+  });
   const checks = placed.flatMap(({ name, dtype, shape, at }): CaseCheck[] =>
     written.includes(name)
       ? [{ name: `${op.name}.${name}`, region: "io", dtype, offset: at, count: elementsOf(shape), relative, absolute }]
       : [],
   );
-  return encodeCase({ program, arenaBytes: 0, stateBytes: 0, ioBytes, scratch, runs, weights, fills, checks });
+  return encodeCase({
+    ...{ arenaBytes: 0, stateBytes: 0, ioBytes, scratch, runs, weights, fills, checks },
+    programs: [{ bytes: program, fills: [] }],
+  });
 }

@@ -41,13 +41,15 @@ void Accelerator::begin(bool poison) {
   pagedIsCopied_ = false;
   const Mirror& dead = regions_[arena];
   if (poison && dead.bytes > 0) driver_.check(driver_.cuMemsetD8_v2(dead.device.address(), 0xff, static_cast<size_t>(dead.bytes)), "the arena could not be filled");
+  timeline_.begin();
 }
 
-void Accelerator::end() {
+std::vector<double> Accelerator::end() {
   driver_.check(driver_.cuCtxSynchronize(), "the GPU failed");
   const auto download = [&](const Mirror& region) { region.device.download(const_cast<uint8_t*>(region.host), region.bytes); };
   for (const Place place : copiedEachRun) download(regions_[place]);
   if (pagedIsCopied_) download(regions_[paged]);
+  return timeline_.seconds();
 }
 
 void Accelerator::bind(const uint8_t* host, int64_t bytes) {

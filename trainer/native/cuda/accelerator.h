@@ -13,6 +13,7 @@
 #include "../generated/ops.h"
 #include "deviceBuffer.h"
 #include "launch.h"
+#include "timeline.h"
 
 namespace luthier::cuda {
 
@@ -46,8 +47,10 @@ class Accelerator final : public Launcher {
   void execute(Opcode opcode, const Call& call);
   // Fills a dead tensor with NaN.
   void poison(const Tensor& tensor);
-  // Waits for the device and copies state and io back.
-  void end();
+  // Ends the time of an instruction, or of the poisoning in its place.
+  void mark() { timeline_.mark(); }
+  // Waits for the device and copies state and io back. Returns the device's seconds between the marks.
+  std::vector<double> end();
 
   int64_t scratchBytes() const { return scratch_.bytes(); }
 
@@ -73,6 +76,7 @@ class Accelerator final : public Launcher {
   void permit();
 
   const Driver& driver_;
+  Timeline timeline_;
   Mirror regions_[placeCount];
   bool pagedIsCopied_ = false;  // in this run
   std::map<const uint8_t*, Mirror> weights_;

@@ -49,6 +49,10 @@ struct Touched {
   X(cuMemcpyDtoH_v2, (void*, DeviceAddress, size_t))                                                            \
   X(cuMemsetD8_v2, (DeviceAddress, unsigned char, size_t))                                                      \
   X(cuLaunchKernel, (void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**)) \
+  X(cuEventCreate, (void**, unsigned))                                                                          \
+  X(cuEventRecord, (void*, void*))                                                                              \
+  X(cuEventElapsedTime, (float*, void*, void*))                                                                 \
+  X(cuEventDestroy_v2, (void*))                                                                                 \
   X(cuGetErrorName, (Result, const char**))                                                                     \
   X(cuGetErrorString, (Result, const char**))
 

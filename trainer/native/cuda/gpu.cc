@@ -23,6 +23,7 @@ Gpu::Gpu() : driver_(driver()), context_(openGpu()) {
   }
   const GpuMemory now = memory();
   heldAtStart_ = now.total - now.free;
+  openSeconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
 void Gpu::readFacts(int device) {

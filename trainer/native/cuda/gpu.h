@@ -1,6 +1,7 @@
 // GPU 0 of this process with the trainer's kernels, and what it is.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 
@@ -31,6 +32,8 @@ class Gpu {
   void* function(const char* kernel);
 
   const GpuFacts& facts() const { return facts_; }
+  // The time until the kernels were loaded: starting the driver, making a context, compiling the PTX.
+  double openSeconds() const { return openSeconds_; }
   GpuMemory memory() const;
   // Whether pages of managed memory move to the machine's memory when the GPU's is short.
   bool pages() const;
@@ -39,12 +42,15 @@ class Gpu {
   Gpu();
   void readFacts(int device);
 
+  // The first member, so that it begins before the driver is loaded.
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   const Driver& driver_;
   void* context_ = nullptr;
   void* module_ = nullptr;
   std::map<std::string, void*> functions_;
   GpuFacts facts_;
   int64_t heldAtStart_ = 0;
+  double openSeconds_ = 0;
 };
 
 }  // namespace luthier::cuda

@@ -1,5 +1,6 @@
 #include "case.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -10,7 +11,7 @@ namespace luthier {
 namespace {
 
 constexpr int32_t magic = 0x4348544C;
-constexpr int32_t version = 2;
+constexpr int32_t version = 3;
 
 class Reader {
  public:
@@ -72,10 +73,22 @@ void within(const Case& c, Region region, int64_t offset, int64_t bytes) {
   if (offset < 0 || offset > limit || bytes < 0 || bytes > limit - offset) throw Error("the case reaches beyond a region");
 }
 
-CaseFill readFill(Reader& in, const Case& c) {
-  CaseFill fill{static_cast<Region>(in.word()), in.longWord(), in.block()};
-  within(c, fill.region, fill.offset, static_cast<int64_t>(fill.bytes.size()));
-  return fill;
+CaseBytes readBytes(Reader& in, const Case& c) {
+  const CaseBytes content{in.word(), in.longWord()};
+  if (content.pattern < 0 || content.pattern >= static_cast<int64_t>(c.patterns.size())) throw Error("the case names a pattern that it does not have");
+  if (content.bytes < 0 || (content.bytes > 0 && c.patterns[static_cast<size_t>(content.pattern)].empty())) throw Error("the case has content of an impossible length");
+  return content;
+}
+
+std::vector<CaseFill> readFills(Reader& in, const Case& c) {
+  std::vector<CaseFill> fills;
+  for (int32_t left = in.count("fills"); left > 0; --left) {
+    const auto region = static_cast<Region>(in.word());
+    const int64_t offset = in.longWord();
+    fills.push_back({region, offset, readBytes(in, c)});
+    within(c, region, offset, fills.back().content.bytes);
+  }
+  return fills;
 }
 
 CaseCheck readCheck(Reader& in, const Case& c) {
@@ -97,6 +110,14 @@ CaseCheck readCheck(Reader& in, const Case& c) {
 
 }  // namespace
 
+void writeBytes(const Case& c, const CaseBytes& content, uint8_t* to) {
+  const std::vector<uint8_t>& pattern = c.patterns[static_cast<size_t>(content.pattern)];
+  const auto length = static_cast<int64_t>(pattern.size());
+  for (int64_t at = 0; at < content.bytes; at += length) {
+    std::memcpy(to + at, pattern.data(), static_cast<size_t>(std::min(length, content.bytes - at)));
+  }
+}
+
 Case readCase(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error("cannot read " + path);
@@ -109,9 +130,13 @@ Case readCase(const std::string& path) {
     *size = in.longWord();
     if (*size < 0) throw Error(path + " has a region of negative size");
   }
-  c.program = in.block();
-  for (int32_t left = in.count("weights"); left > 0; --left) c.weights.push_back(in.block());
-  for (int32_t left = in.count("fills"); left > 0; --left) c.fills.push_back(readFill(in, c));
+  for (int32_t left = in.count("patterns"); left > 0; --left) c.patterns.push_back(in.block());
+  for (int32_t left = in.count("weights"); left > 0; --left) c.weights.push_back(readBytes(in, c));
+  c.fills = readFills(in, c);
+  for (int32_t left = in.count("programs"); left > 0; --left) {
+    std::vector<uint8_t> program = in.block();
+    c.programs.push_back({std::move(program), readFills(in, c)});
+  }
   for (int32_t left = in.count("checks"); left > 0; --left) c.checks.push_back(readCheck(in, c));
   if (!in.done()) throw Error(path + " has bytes after its end");
   return c;

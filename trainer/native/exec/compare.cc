@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "../generated/opTable.h"
 #include "../runtime/reference.h"
 
 namespace luthier {
@@ -16,6 +17,15 @@ double element(DType dtype, const std::vector<uint8_t>& bytes, int64_t index) {
 
 uint8_t* regionData(const Executor& executor, Region region) {
   return (region == Region::state ? executor.state() : executor.io()).data();
+}
+
+// Adds the seconds that the program's instructions took since `before`, and brings that up to date.
+void addSeconds(Executor& executor, int32_t program, std::vector<double>& before, std::map<std::string, double>& ops) {
+  const std::vector<Opcode> opcodes = executor.opcodesOf(program);
+  std::vector<double> now = executor.secondsOf(program);
+  before.resize(now.size());
+  for (size_t i = 0; i < now.size(); ++i) ops[opTable[static_cast<int32_t>(opcodes[i]) - 1].name] += now[i] - before[i];
+  before = std::move(now);
 }
 
 }  // namespace
@@ -32,18 +42,30 @@ CaseResult runCase(const Case& c, const RunOptions& options) {
                      .sharedScratchBytes = c.sharedScratchBytes,
                      .poison = options.poison});
   const int64_t planned = executor.scratchBytes();
+  std::vector<std::vector<uint8_t>> weights;
   for (size_t i = 0; i < c.weights.size(); ++i) {
-    executor.bind(static_cast<int32_t>(i), {c.weights[i].data(), static_cast<int64_t>(c.weights[i].size()), nullptr});
+    weights.emplace_back(static_cast<size_t>(c.weights[i].bytes));
+    writeBytes(c, c.weights[i], weights.back().data());
+    executor.bind(static_cast<int32_t>(i), {weights.back().data(), c.weights[i].bytes, nullptr});
   }
-  for (const CaseFill& fill : c.fills) {
-    if (!fill.bytes.empty()) std::memcpy(regionData(executor, fill.region) + fill.offset, fill.bytes.data(), fill.bytes.size());
-  }
-  const int32_t program = executor.load(c.program);
+  const auto fill = [&](const std::vector<CaseFill>& fills) {
+    for (const CaseFill& f : fills) writeBytes(c, f.content, regionData(executor, f.region) + f.offset);
+  };
+  fill(c.fills);
+  std::vector<int32_t> programs;
+  for (const CaseProgram& program : c.programs) programs.push_back(executor.load(program.bytes));
+  std::vector<std::vector<double>> taken(programs.size());
   CaseResult result;
   for (int32_t run = 0; run < c.runs; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    executor.run(program);
-    result.seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    RunTime time{};
+    for (size_t i = 0; i < programs.size(); ++i) {
+      fill(c.programs[i].fills);
+      const auto start = std::chrono::steady_clock::now();
+      executor.run(programs[i]);
+      time.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      addSeconds(executor, programs[i], taken[i], time.ops);
+    }
+    result.runs.push_back(std::move(time));
   }
   result.scratchBeyondPlan = executor.scratchBytes() - planned;
   for (const CaseCheck& check : c.checks) {
@@ -51,6 +73,12 @@ CaseResult runCase(const Case& c, const RunOptions& options) {
     result.outputs.emplace_back(from, from + check.count * bytesOf(check.dtype));
   }
   return result;
+}
+
+double rootMeanSquareOf(const CaseCheck& check, const std::vector<uint8_t>& output) {
+  double squares = 0;
+  for (int64_t i = 0; i < check.count; ++i) squares += element(check.dtype, output, i) * element(check.dtype, output, i);
+  return std::sqrt(squares / static_cast<double>(check.count));
 }
 
 Difference compare(const CaseCheck& check, const std::vector<uint8_t>& actual, const std::vector<uint8_t>& expected) {

@@ -1,6 +1,7 @@
 // Runs a case on one backend, and compares the results of two backends.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,15 @@ struct RunOptions {
   bool poison;
 };
 
+// One run of all programs.
+struct RunTime {
+  double seconds;                     // of the host, with its copies to and from a device
+  std::map<std::string, double> ops;  // seconds of each op's instructions, on the device where there is one
+};
+
 struct CaseResult {
   std::vector<std::vector<uint8_t>> outputs;  // one per check
-  std::vector<double> seconds;                // one per run
+  std::vector<RunTime> runs;
   int64_t scratchBeyondPlan = 0;              // bytes that kernels took beyond the case's plan
 };
 
@@ -27,6 +34,9 @@ struct Difference {
   double relative, rootMeanSquare;
   bool identical, within;
 };
+
+// Of the output's values.
+double rootMeanSquareOf(const CaseCheck& check, const std::vector<uint8_t>& output);
 
 Difference compare(const CaseCheck& check, const std::vector<uint8_t>& actual, const std::vector<uint8_t>& expected);
 

@@ -10,7 +10,7 @@
 
 #include "../runtime/cores.h"
 #include "../runtime/error.h"
-#include "compare.h"
+#include "report.h"
 
 namespace luthier {
 namespace {
@@ -27,6 +27,7 @@ Runs each case (a program, the bytes it starts from, what to compare; docs/engin
   --isa NAME       AVX2, AVX512, AVX512_BF16, AMX_BF16 or AMX_BF16_EMULATED for the cpu backend (default: the fastest here)
   --against-isa NAME
                    the instruction set of --against cpu (default: that of --isa)
+  --report FILE    write the device, and each case's times, differences and digests of outputs, as JSON
   --time           print how long each run of the program took
   --peak           print the multiply-adds that registers alone allow (cpu backend) and the rate of reading memory, then
                    run the cases
@@ -39,7 +40,7 @@ struct Options {
   RunOptions run{Backend::cpu, 0, false};
   std::optional<Backend> against;
   bool bitwise = false, time = false, peak = false, help = false;
-  std::string isa, againstIsa;  // empty: not given
+  std::string isa, againstIsa, report;  // empty: not given
   std::vector<std::string> cases;
 };
 
@@ -63,6 +64,7 @@ Options parseOptions(int count, char** values) {
     else if (name == "--threads") o.run.threads = threadsFrom(value());
     else if (name == "--isa") o.isa = value();
     else if (name == "--against-isa") o.againstIsa = value();
+    else if (name == "--report") o.report = value();
     else if (name == "--poison") o.run.poison = true;
     else if (name == "--bitwise") o.bitwise = true;
     else if (name == "--time") o.time = true;
@@ -76,7 +78,9 @@ Options parseOptions(int count, char** values) {
   return o;
 }
 
-void printTimes(std::vector<double> seconds) {
+void printTimes(const std::vector<RunTime>& runs) {
+  std::vector<double> seconds;
+  for (const RunTime& run : runs) seconds.push_back(run.seconds);
   std::sort(seconds.begin(), seconds.end());
   std::printf("  runs %zu  fastest %.6f s  median %.6f s\n", seconds.size(), seconds.front(), seconds[seconds.size() / 2]);
 }
@@ -124,35 +128,44 @@ void printMemoryRate(int threads) {
   std::printf("memory %.1f GB/s\n", best);
 }
 
-bool runOne(const Options& o, const std::string& path) {
-  const Case c = readCase(path);
+CaseResult runAgainst(const Options& o, const Case& c) {
+  if (!o.againstIsa.empty()) setenv("LUTHIER_ISA", o.againstIsa.c_str(), 1);
+  CaseResult expected = runCase(c, {*o.against, 1, false});
+  if (!o.againstIsa.empty()) o.isa.empty() ? unsetenv("LUTHIER_ISA") : setenv("LUTHIER_ISA", o.isa.c_str(), 1);
+  return expected;
+}
+
+bool runOne(const Options& o, CaseReport& report) {
+  const Case c = readCase(report.path);
   const CaseResult actual = runCase(c, o.run);
-  std::printf("%s\n", path.c_str());
-  if (o.time && !actual.seconds.empty()) printTimes(actual.seconds);
+  report.runs = actual.runs;
+  std::printf("%s\n", report.path.c_str());
+  if (o.time && !actual.runs.empty()) printTimes(actual.runs);
   if (actual.scratchBeyondPlan > 0) {
     std::printf("  FAIL  scratch  %lld bytes more than the case plans\n", static_cast<long long>(actual.scratchBeyondPlan));
   }
-  const bool planned = actual.scratchBeyondPlan == 0;
-  if (!o.against) return planned;
-  if (!o.againstIsa.empty()) setenv("LUTHIER_ISA", o.againstIsa.c_str(), 1);
-  const CaseResult expected = runCase(c, {*o.against, 1, false});
-  if (!o.againstIsa.empty()) o.isa.empty() ? unsetenv("LUTHIER_ISA") : setenv("LUTHIER_ISA", o.isa.c_str(), 1);
-  bool good = planned;
+  bool good = actual.scratchBeyondPlan == 0;
+  const std::optional<CaseResult> expected = o.against ? std::optional(runAgainst(o, c)) : std::nullopt;
   for (size_t i = 0; i < c.checks.size(); ++i) {
-    const Difference d = compare(c.checks[i], actual.outputs[i], expected.outputs[i]);
-    const bool passed = o.bitwise ? d.identical : d.within;
-    good = good && passed;
-    std::printf("  %s  %s  relative %.3g  rms %.3g\n", passed ? "ok  " : "FAIL", c.checks[i].name.c_str(), d.relative, d.rootMeanSquare);
+    std::optional<Difference> d;
+    if (expected) {
+      d = compare(c.checks[i], actual.outputs[i], expected->outputs[i]);
+      const bool passed = o.bitwise ? d->identical : d->within;
+      good = good && passed;
+      std::printf("  %s  %s  relative %.3g  rms %.3g\n", passed ? "ok  " : "FAIL", c.checks[i].name.c_str(), d->relative, d->rootMeanSquare);
+    }
+    report.outputs.push_back(reportOf(c.checks[i], actual.outputs[i], d));
   }
   return good;
 }
 
 // Reports an invalid case; the caller continues with the next one.
-int statusOf(const Options& o, const std::string& path) {
+int statusOf(const Options& o, CaseReport& report) {
   try {
-    return runOne(o, path) ? 0 : 1;
+    return runOne(o, report) ? 0 : 1;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "luthier-exec: %s: %s\n", path.c_str(), error.what());
+    std::fprintf(stderr, "luthier-exec: %s: %s\n", report.path.c_str(), error.what());
+    report.error = error.what();
     return 2;
   }
 }
@@ -168,7 +181,14 @@ int run(int count, char** values) {
     printMemoryRate(o.run.threads);
   }
   int status = 0;
-  for (const std::string& path : o.cases) status = std::max(status, statusOf(o, path));
+  std::vector<CaseReport> reports;
+  for (const std::string& path : o.cases) {
+    CaseReport& report = reports.emplace_back();
+    report.path = path;
+    status = std::max(status, statusOf(o, report));
+    // After each case: an interrupted run keeps what it has.
+    if (!o.report.empty()) writeReport(o.report, o.run.backend, reports);
+  }
   return status;
 }
 

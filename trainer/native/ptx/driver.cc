@@ -3,6 +3,7 @@
 // Load this library in place of libcuda.so.1 (LUTHIER_CUDA_DRIVER). It has one device, runs each launch to its end before it
 // returns, and takes modules as PTX only. Source of the interface: CUDA Driver API 13.0.
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -219,6 +220,29 @@ EXPORTED Result cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, u
     ptx::state().machine.launch(*module, *entry, shape, ptx::parameterBytes(*entry, parameters));
     return cuda::success;
   });
+}
+
+// An event keeps the moment when it is recorded: every launch before it has ended by then.
+using Moment = std::chrono::steady_clock::time_point;
+
+EXPORTED Result cuEventCreate(void** event, unsigned) {
+  *event = std::make_unique<Moment>().release();
+  return cuda::success;
+}
+
+EXPORTED Result cuEventRecord(void* event, void*) {
+  *static_cast<Moment*>(event) = std::chrono::steady_clock::now();
+  return cuda::success;
+}
+
+EXPORTED Result cuEventElapsedTime(float* milliseconds, void* start, void* end) {
+  *milliseconds = std::chrono::duration<float, std::milli>(*static_cast<Moment*>(end) - *static_cast<Moment*>(start)).count();
+  return cuda::success;
+}
+
+EXPORTED Result cuEventDestroy_v2(void* event) {
+  const std::unique_ptr<Moment> destroyed(static_cast<Moment*>(event));
+  return cuda::success;
 }
 
 EXPORTED Result cuGetErrorName(Result error, const char** name) {

@@ -97,18 +97,32 @@ bool Executor::run(int32_t program, const std::stop_token& stop) {
   resolve(loaded);
   if (poison_ && arena_.bytes() > 0) std::memset(arena_.data(), 0xff, static_cast<size_t>(arena_.bytes()));
   arenaPeak_ = std::max(arenaPeak_, loaded.program.arenaPeak());
-  if (accelerator_) accelerator_->begin(poison_);
-  bool whole = true;
+  return accelerator_ ? runOnAccelerator(loaded, stop) : runOnHost(loaded, stop);
+}
+
+bool Executor::runOnHost(Loaded& loaded, const std::stop_token& stop) {
   auto before = std::chrono::steady_clock::now();
   for (size_t i = 0; i < loaded.program.instructions.size(); ++i) {
-    whole = !stop.stop_requested();
-    if (!whole) break;
+    if (stop.stop_requested()) return false;
     execute(loaded, loaded.program.instructions[i]);
     const auto after = std::chrono::steady_clock::now();
     loaded.seconds[i] += std::chrono::duration<double>(after - before).count();
     before = after;
   }
-  if (accelerator_) accelerator_->end();
+  return true;
+}
+
+bool Executor::runOnAccelerator(Loaded& loaded, const std::stop_token& stop) {
+  accelerator_->begin(poison_);
+  bool whole = true;
+  for (const Instruction& instruction : loaded.program.instructions) {
+    whole = !stop.stop_requested();
+    if (!whole) break;
+    execute(loaded, instruction);
+    accelerator_->mark();
+  }
+  const std::vector<double> seconds = accelerator_->end();
+  for (size_t i = 0; i < seconds.size(); ++i) loaded.seconds[i] += seconds[i];
   return whole;
 }
 
@@ -119,6 +133,14 @@ std::vector<double> Executor::secondsOf(int32_t program) {
     if (loaded.program.instructions[i].opcode != Opcode::release) seconds.push_back(loaded.seconds[i]);
   }
   return seconds;
+}
+
+std::vector<Opcode> Executor::opcodesOf(int32_t program) {
+  std::vector<Opcode> opcodes;
+  for (const Instruction& instruction : loadedAt(program).program.instructions) {
+    if (instruction.opcode != Opcode::release) opcodes.push_back(instruction.opcode);
+  }
+  return opcodes;
 }
 
 Executor::Loaded& Executor::loadedAt(int32_t program) {

@@ -54,8 +54,10 @@ class Executor {
   // Error. In both cases the regions hold the results computed so far.
   bool run(int32_t program, const std::stop_token& stop = {});
 
-  // Seconds of each instruction but `release`, in order, summed over the program's runs. On an accelerator, those of the host.
+  // Seconds of each instruction but `release`, in order, summed over the program's runs. On an accelerator, those of the device.
   std::vector<double> secondsOf(int32_t program);
+  // The ops of these instructions.
+  std::vector<Opcode> opcodesOf(int32_t program);
 
   int64_t arenaPeakBytes() const { return arenaPeak_; }
   // The planned bytes, or more if a kernel took more.
@@ -70,6 +72,8 @@ class Executor {
   };
 
   Loaded& loadedAt(int32_t program);
+  bool runOnHost(Loaded& loaded, const std::stop_token& stop);
+  bool runOnAccelerator(Loaded& loaded, const std::stop_token& stop);
   void resolve(Loaded& loaded) const;
   Tensor resolved(const TensorRecord& record, int64_t index) const;
   uint8_t* weight(int32_t binding, int64_t bytes, int64_t tensor) const;

@@ -2,17 +2,17 @@
  * The table of computed budgets in docs/gpu.md: the planner's figures for one H100 that trains LoRA of rank 16 on bases in
  * NF4, 4 rows of 2,048 tokens a step.
  *
- *   node tools/node24.mjs test/bench/gpuBudgets.ts     # writes the table
+ *   node tools/node24.mjs test/bench/gpu/budgets.ts     # writes the table
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { formatBytes, formatCount, formatMilliseconds, formatShare } from "../../terminal/format.ts";
-import { effectiveSettings } from "../../trainer/contract/effective.ts";
-import { gpus } from "../../trainer/planning/gpus.ts";
-import { type PlanInput, plan } from "../../trainer/planning/plan.ts";
-import { gpuTarget } from "../../trainer/planning/target.ts";
+import { formatBytes, formatCount, formatMilliseconds, formatShare } from "../../../terminal/format.ts";
+import { effectiveSettings } from "../../../trainer/contract/effective.ts";
+import { gpus } from "../../../trainer/planning/gpus.ts";
+import { type PlanInput, plan } from "../../../trainer/planning/plan.ts";
+import { gpuTarget } from "../../../trainer/planning/target.ts";
 
-export const page = path.join(import.meta.dirname, "../../docs/gpu.md");
+export const page = path.join(import.meta.dirname, "../../../docs/gpu.md");
 
 const llama3 = { family: "llama", vocabSize: 128_256, kvHeads: 8, headDim: 128, contextLength: 131_072 } as const;
 const llama3Values = { ropeTheta: 500_000, rmsNormEps: 1e-5, tieWordEmbeddings: false };
