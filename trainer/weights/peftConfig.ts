@@ -37,7 +37,7 @@ export function withListedTargets(config: PeftConfig, keys: readonly string[]): 
 }
 
 const adaptedLayer = new RegExp(
-  `^${RegExp.escape(peftPrefix)}(.+)\\.(?:lora_[AB]\\.weight|lora_E|lora_magnitude_vector|hada_w\\w+|lokr_w\\w+|ia3_l)$`,
+  `^${RegExp.escape(peftPrefix)}(.+)\\.(?:lora_[AB]\\.weight|lora_embedding_[AB]|lora_E|lora_magnitude_vector|hada_w\\w+|lokr_w\\w+|ia3_l)$`,
 );
 
 /** The method in adapter_config.json. Throws a failure that names the unsupported member. */
