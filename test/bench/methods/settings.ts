@@ -74,7 +74,13 @@ export const methodEntries: Readonly<Record<string, Readonly<Record<string, Meth
   ia3: { ia3: { learningRate: "3e-1", method: { ia3: {} } } },
   bitfit: { bitfit: { learningRate: "1e-2", method: { bitfit: {} } } },
   fishMask: { fishMask: { learningRate: "3e-2", method: { fishMask: { samples: 128 } } } },
-  diffPruning: { diffPruning: { learningRate: "1e-2", method: { diffPruning: { learningRateRatio: "300" } } } },
+  diffPruning: {
+    diffPruning: {
+      learningRate: "1e-2",
+      method: { diffPruning: { learningRateRatio: "300" } },
+      note: "its gates need more steps than this budget has: with 480 steps in place of 48 it scores 93.6 % on the demo's base (seed 1).",
+    },
+  },
   intrinsicDimension: { intrinsicDimension: { learningRate: "3e-2", method: { intrinsicDimension: {} } } },
   bottleneck: {
     bottleneck: { learningRate: "1e-2", method: { bottleneck: {} } },
@@ -84,18 +90,21 @@ export const methodEntries: Readonly<Record<string, Readonly<Record<string, Meth
     prefixTuning: {
       learningRate: "3e-1",
       method: { prefixTuning: { virtualTokens: 20 } },
+      note: "needs more steps than this budget has: with 480 steps in place of 48 it scores 81.7 % on the demo's base (seed 1).",
     },
   },
   promptTuning: {
     promptTuning: {
       learningRate: "1e-0",
       method: { promptTuning: { virtualTokens: 20 } },
+      note: "in this budget it does not learn to answer with one of the two words. With 480 steps in place of 48 it scores 51 % on the demo's base (seed 1): it learns the form of the answer only. The prompt-tuning paper needs models of billions of parameters, too.",
     },
   },
   pTuning: {
     pTuning: {
       learningRate: "3e-2",
       method: { pTuning: { virtualTokens: 20 } },
+      note: "as `promptTuning`: with 480 steps in place of 48 it scores 51 % on the demo's base (seed 1).",
     },
     "pTuning, LSTM": { learningRate: "3e-2", method: { pTuning: { virtualTokens: 20, encoder: "LSTM" } } },
   },
