@@ -72,7 +72,7 @@ export function page(sections: readonly string[]): string {
     "  most is the process itself.",
     "- *adapter*: bytes of the result's directory, for `full` the whole model.",
     "- A score of 0 %: always giving one of the two words scores more, so such a model answers with something else. Sixteen steps are",
-    "  a small budget for SmolLM2: single trainings end so, and the seeds of a method differ by up to 25 points.",
+    "  a small budget for SmolLM2: single trainings end so, and the seeds of the other methods differ by up to 25 points.",
     "- `xlora` is not in the tables: it mixes adapters that were trained before, so that its budget is not comparable.",
     ...Object.values(methodEntries).flatMap((entries) =>
       Object.entries(entries).flatMap(([name, { note }]) => (note === undefined ? [] : [`- \`${name}\`: ${note}`])),

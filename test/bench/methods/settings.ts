@@ -97,7 +97,7 @@ export const methodEntries: Readonly<Record<string, Readonly<Record<string, Meth
     promptTuning: {
       learningRate: "1e-0",
       method: { promptTuning: { virtualTokens: 20 } },
-      note: "in this budget it does not learn to answer with one of the two words. With 480 steps in place of 48 it scores 51 % on the demo's base (seed 1): it learns the form of the answer only. The prompt-tuning paper needs models of billions of parameters, too.",
+      note: "in this budget it does not learn to answer with one of the two words. With 480 steps in place of 48 it scores 51 % on the demo's base (seed 1): it learns the form of the answer only. Lester et al. 2021 find it as good as full fine-tuning only for models of billions of parameters.",
     },
   },
   pTuning: {
