@@ -8,11 +8,13 @@ import { linearCrossEntropy } from "../../trainer/ops/linearCrossEntropy/op.ts";
 import { linearInput } from "../../trainer/ops/linearInput/op.ts";
 import { type OpCase, type TestOperand, uniform } from "../../trainer/testing/opCases.ts";
 
+export type Activations = Extract<DataType, "F32" | "BF16">;
+
 export interface Benchmark extends OpCase {
   readonly flops: number;
+  /** The type of the products' factors. */
+  readonly type: Activations;
 }
-
-export type Activations = Extract<DataType, "F32" | "BF16">;
 
 const next = uniform(7);
 /** Numbers in [−½, ½) that repeat; whole groups of NF4 blocks. */
@@ -54,6 +56,7 @@ export function forward(product: Product): Benchmark {
       ...tail,
       y: { dtype: type, shape: [tokens, out] },
     },
+    type,
     flops: 2 * tokens * out * (width + rank),
   };
 }
@@ -64,6 +67,7 @@ export function backward(product: Product): Benchmark {
   return {
     ...{ name: `linearInput ${shapeOf(product)}`, op: linearInput, attributes: { tailScale: 1 }, relative: 0, runs },
     operands: { dy: filled(type, [tokens, out]), w: weightOf(product), dx: { dtype: type, shape: [tokens, width] } },
+    type,
     flops: 2 * tokens * out * width,
   };
 }
@@ -78,6 +82,7 @@ export function weightGradient(product: Product): Benchmark {
       x: filled(type, [tokens, width]),
       dW: { dtype: "F32", shape: [out, width] },
     },
+    type,
     flops: 2 * tokens * out * width,
   };
 }
@@ -105,7 +110,7 @@ export function attentions({ type, examples, length, heads, kvHeads, headDim, ru
   const product = 2 * heads * headDim * examples * ((length * (length + 1)) / 2);
   const shape = `${type} ${examples}×${length}, ${heads} heads of ${headDim}`;
   const attributes = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) };
-  const both = { attributes, relative: 0, runs };
+  const both = { attributes, relative: 0, runs, type };
   return [
     {
       ...{ ...both, name: `attention ${shape}`, op: attention, flops: 2 * product },
@@ -138,6 +143,7 @@ export function crossEntropy(product: Product): Benchmark {
       nll: { dtype: "F32", shape: [tokens] },
       dh: { dtype: type, shape: [tokens, width] },
     },
+    type,
     flops: 4 * tokens * out * width,
   };
 }

@@ -55,9 +55,9 @@ export function specOf(format: Format): CompileSpec {
   };
 }
 
-/** Two rows of one example each, with every token trained but the first, and no padding. */
-export function randomDataset(): PackedDataset {
-  const examples = Array.from({ length: rows }, (_, row) => ({
+/** `microRows` rows of one example each, with every token trained but the first, and no padding. */
+export function randomDataset({ model, rowTokens, microRows }: CompileSpec): PackedDataset {
+  const examples = Array.from({ length: microRows }, (_, row) => ({
     tokens: Uint32Array.from({ length: rowTokens }, (_, i) => ((row * rowTokens + i) * 7919) % model.vocabSize),
     trained: Uint8Array.from({ length: rowTokens }, (_, i) => (i === 0 ? 0 : 1)),
     source: 0,

@@ -86,7 +86,7 @@ function coreSeconds(): number {
 function partsOf(engine: Engine, spec: CompileSpec, steps: number): StepParts {
   return {
     engine,
-    dataset: randomDataset(),
+    dataset: randomDataset(spec),
     shape: { rowTokens, microRows: rows, trainedRowBuckets: engine.compiled.trainedRowBuckets },
     rope: ropeTable(model, rowTokens),
     settings: {

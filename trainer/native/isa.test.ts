@@ -18,7 +18,7 @@ import { executorPath } from "./paths.ts";
 
 before(() => buildNative());
 
-/** What another process says of its instruction set. */
+/** The output of another process that prints its instruction set. */
 function inProcess(environment: Record<string, string>): { stdout: string; stderr: string } {
   const addonFile = new URL("./addon.ts", import.meta.url).href;
   const program = `import { addon } from ${JSON.stringify(addonFile)}; console.log(addon().info().isa);`;

@@ -7,6 +7,9 @@ import { computing, ops } from "../ops/index.ts";
 import { type Activation, restartSeeds } from "./caseOperands.ts";
 import type { OpCase } from "./opCases.ts";
 
+/** The interpreter of the CUDA kernels runs cases below this size: larger ones take most of the time and no other path. */
+export const interpretedBytes = 40_000;
+
 const activations: readonly Activation[] = ["F32", "BF16"];
 
 /** Throws an error that names an op without cases. */

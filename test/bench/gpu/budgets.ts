@@ -4,13 +4,14 @@
  *
  *   node tools/node24.mjs test/bench/gpu/budgets.ts     # writes the table
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { formatBytes, formatCount, formatMilliseconds, formatShare } from "../../../terminal/format.ts";
 import { effectiveSettings } from "../../../trainer/contract/effective.ts";
 import { gpus } from "../../../trainer/planning/gpus.ts";
 import { type PlanInput, plan } from "../../../trainer/planning/plan.ts";
 import { gpuTarget } from "../../../trainer/planning/target.ts";
+import { markdownRow, writeMarked } from "../marked.ts";
 
 export const page = path.join(import.meta.dirname, "../../../docs/gpu.md");
 
@@ -51,7 +52,8 @@ export const models = {
   },
 } satisfies Record<string, PlanInput["model"]>;
 
-const settings = effectiveSettings({
+/** LoRA of rank 16 on all linear layers, 4 rows of 2,048 tokens a step. */
+export const settings = effectiveSettings({
   baseModel: { uri: "pvc://base/model", quantization: { type: "NF4", doubleQuantization: true } },
   dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 2048 },
   method: { lora: { rank: 16 } },
@@ -105,14 +107,10 @@ export function rowOnPage(name: string): string[] {
     .map((cell) => cell.trim());
 }
 
-const [begin, end] = ["<!-- budgets: generated -->\n\n", "\n<!-- /budgets -->"] as const;
-
 if (import.meta.main) {
   const rows = Object.keys(models).flatMap((name) => (isModel(name) ? [budgetRow(name)] : []));
-  const lines = [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`);
-  const text = readFileSync(page, "utf8");
-  const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
-  writeFileSync(page, `${text.slice(0, from)}${lines.join("")}${text.slice(to)}`);
+  const lines = [header, header.map(() => "---"), ...rows].map(markdownRow);
+  writeMarked("budgets", lines.join("\n"), page);
 }
 
 function isModel(name: string): name is keyof typeof models {

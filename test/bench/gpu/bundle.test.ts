@@ -50,6 +50,7 @@ suite("tables of a GPU's results", () => {
     driverVersion: "13.0",
     totalBytes: 2 ** 37,
     peakBytes: 2 ** 30,
+    openSeconds: 2,
   };
   const good: CaseReport = {
     name: "0000-a.case",
@@ -59,7 +60,7 @@ suite("tables of a GPU's results", () => {
   const results = (changes: Partial<Results["report"]>): Results => ({
     report: {
       statuses: { "cases.a": 0 },
-      parts: { "cases.a": { gpu: { ...gpu, openSeconds: 2 }, cases: [good] } },
+      parts: { "cases.a": { gpu, cases: [good] } },
       ...changes,
     },
     timed: { "training/0001-b.case": { name: "b", flops: 989e12, tokens: 100, type: "BF16" } },

@@ -15,7 +15,7 @@ import { helpOption, runScript } from "../../../terminal/script.ts";
 import { buildNative } from "../../../trainer/native/build.ts";
 import { buildCudaKernels, kernelsPath } from "../../../trainer/native/cuda/build.ts";
 import { emulatedDriverPath, executorPath } from "../../../trainer/native/paths.ts";
-import { kernelCases } from "../../../trainer/testing/kernelCases.ts";
+import { interpretedBytes, kernelCases } from "../../../trainer/testing/kernelCases.ts";
 import { opCase } from "../../../trainer/testing/opCases.ts";
 import { sweep, type Timed, tinySteps, trainingStep, trainings } from "./contents.ts";
 
@@ -32,9 +32,6 @@ const usage = {
     help: helpOption,
   },
 } as const;
-
-/** A case larger than this takes the interpreter long. */
-export const interpretedBytes = 40_000;
 
 export interface BundleOptions {
   /** Absent: everything. */
@@ -58,8 +55,7 @@ export async function writeBundle(directory: string, { op, interpret }: BundleOp
   mkdirSync(path.join(directory, "training"));
   if (op === undefined) {
     for (const one of sweep()) {
-      const { name, flops } = one;
-      const type = name.includes("F32") ? "F32" : "BF16";
+      const { name, flops, type } = one;
       timed[files.write("sweep", name, opCase(one, "cuda"))] = { name, flops, type };
     }
     for (const one of trainings) {

@@ -1,5 +1,4 @@
-/** What a GPU runs from a bundle (bundle.ts): cases with bounds, a sweep of matrix products and attention, and training steps. Pure. */
-import { effectiveSettings } from "../../../trainer/contract/effective.ts";
+/** The timed parts of a bundle for a GPU (bundle.ts), and its steps of tiny models: a sweep of matrix products and attention, and training steps. Pure. */
 import type { CompileSpec } from "../../../trainer/graph/compiled.ts";
 import { aSpec, tinyLora, tinyModel } from "../../../trainer/testing/compiledRun.ts";
 import {
@@ -11,14 +10,14 @@ import {
   forward,
   weightGradient,
 } from "../kernelShapes.ts";
-import { models } from "./budgets.ts";
+import { models, settings } from "./budgets.ts";
 import { stepCase } from "./stepCase.ts";
 
 /** Something that is timed, and the work of one run. */
 export interface Timed {
   readonly name: string;
   readonly flops: number;
-  /** Of a training step. */
+  /** The tokens of a training step; absent for a single op. */
   readonly tokens?: number;
   readonly type: Activations;
 }
@@ -86,13 +85,6 @@ export const trainings: readonly Training[] = [
   { name: "8B BF16", model: "Llama 3.1 8B", quantized: false, rows: 4, recomputedBlocks: 0, runs: 2, limit: 80 },
   { name: "70B NF4", model: "Llama 3.1 70B", quantized: true, rows: 1, recomputedBlocks: 80, runs: 2, limit: 120 },
 ];
-
-const settings = effectiveSettings({
-  baseModel: { uri: "pvc://base/model" },
-  dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 2048 },
-  method: { lora: { rank: 16 } },
-  training: { batchTokens: 8192, precision: "BF16" },
-});
 
 export function trainingStep({
   name,

@@ -1,6 +1,7 @@
 /** Tables of what a GPU ran from a bundle. Pure. */
 import { formatBytes, formatCount, formatMilliseconds, formatShare } from "../../../terminal/format.ts";
 import { type Gpu, gpus, productOf } from "../../../trainer/planning/gpus.ts";
+import { markdownRow } from "../marked.ts";
 import type { Timed } from "./contents.ts";
 
 /** `luthier-exec --report`, as trainer/native/exec/report.cc writes it. */
@@ -9,16 +10,17 @@ export interface PartReport {
   readonly cases: readonly CaseReport[];
 }
 
-export interface GpuReport {
-  readonly name?: string;
-  readonly computeCapability?: string;
-  readonly driverVersion?: string;
-  readonly totalBytes?: number;
-  readonly peakBytes?: number;
-  readonly openSeconds?: number;
-  /** Instead of all others: no GPU could be opened. */
-  readonly error?: string;
+export interface GpuFacts {
+  readonly name: string;
+  readonly computeCapability: string;
+  readonly driverVersion: string;
+  readonly totalBytes: number;
+  readonly peakBytes: number;
+  readonly openSeconds: number;
 }
+
+/** `error`: no GPU could be opened. */
+export type GpuReport = GpuFacts | { readonly error: string };
 
 export interface CaseReport {
   readonly name: string;
@@ -41,21 +43,23 @@ export interface BundleReport {
 
 export interface Results {
   readonly report: BundleReport;
-  /** By file. */
+  /** By the file's path in the bundle. */
   readonly timed: Readonly<Record<string, Timed>>;
-  /** What the interpreter computed for the same cases. */
+  /** The interpreter's results for the same cases. */
   readonly interpreted: PartReport | undefined;
 }
 
 export function linesOf({ report, timed, interpreted }: Results): string[] {
-  const parts = Object.values(report.parts);
-  const facts = parts.find(({ gpu }) => gpu?.name !== undefined)?.gpu;
-  if (!facts)
-    return [`No part opened a GPU: ${parts.find(({ gpu }) => gpu?.error)?.gpu?.error ?? "no part has a report"}`];
-  const gpu = gpus.find(({ products }) => products.includes(productOf(facts.name ?? "")));
+  const opened = Object.values(report.parts).flatMap(({ gpu }) => (gpu ? [gpu] : []));
+  const [facts, ...others] = opened.flatMap((gpu) => ("error" in gpu ? [] : [gpu]));
+  if (!facts) {
+    const [reason = "no part has a report"] = opened.flatMap((gpu) => ("error" in gpu ? [gpu.error] : []));
+    return [`No part opened a GPU: ${reason}`];
+  }
+  const gpu = gpus.find(({ products }) => products.includes(productOf(facts.name)));
   return [
-    `${facts.name}, compute capability ${facts.computeCapability}, driver of CUDA ${facts.driverVersion}, ${formatBytes(facts.totalBytes ?? 0)}.`,
-    ...startLines(parts),
+    `${facts.name}, compute capability ${facts.computeCapability}, driver of CUDA ${facts.driverVersion}, ${formatBytes(facts.totalBytes)}.`,
+    startLine([facts, ...others]),
     "",
     ...caseLines(report, interpreted),
     "",
@@ -64,12 +68,10 @@ export function linesOf({ report, timed, interpreted }: Results): string[] {
 }
 
 /** The first process waits for the driver's compiler; later ones load what it kept. */
-function startLines(parts: readonly PartReport[]): string[] {
-  const seconds = parts.flatMap(({ gpu }) => (gpu?.openSeconds === undefined ? [] : [gpu.openSeconds]));
-  const [most, least] = [Math.max(...seconds), Math.min(...seconds)];
-  return [
-    `Opening the GPU with the kernels took between ${formatMilliseconds(least)} and ${formatMilliseconds(most)}.`,
-  ];
+function startLine(opened: readonly GpuFacts[]): string {
+  const seconds = opened.map(({ openSeconds }) => openSeconds);
+  const [least, most] = [Math.min(...seconds), Math.max(...seconds)].map(formatMilliseconds);
+  return `Opening the GPU with the kernels took between ${least} and ${most}.`;
 }
 
 function caseLines({ statuses, parts }: BundleReport, interpreted: PartReport | undefined): string[] {
@@ -89,13 +91,10 @@ function caseLines({ statuses, parts }: BundleReport, interpreted: PartReport | 
     lines.push(`- the part ${part} ended with status ${status}${status === 124 ? ", its time was over" : ""}`);
   }
   if (!interpreted) return lines;
-  const digests = new Map(
-    interpreted.cases.map(({ name, outputs = [] }) => [name, outputs.map(({ digest }) => digest).join()]),
-  );
-  const compared = ran.filter(({ name }) => digests.has(name));
-  const equal = compared.filter(
-    ({ name, outputs = [] }) => outputs.map(({ digest }) => digest).join() === digests.get(name),
-  );
+  const bitsOf = ({ outputs = [] }: CaseReport) => outputs.map(({ digest }) => digest).join();
+  const expected = new Map(interpreted.cases.map((one) => [one.name, bitsOf(one)]));
+  const compared = ran.filter(({ name }) => expected.has(name));
+  const equal = compared.filter((one) => bitsOf(one) === expected.get(one.name));
   return [...lines, `${equal.length} of ${compared.length} cases have the interpreter's bits.`];
 }
 
@@ -105,17 +104,20 @@ function timedLines({ parts }: BundleReport, timed: Results["timed"], gpu: Gpu |
   const rows = Object.entries(timed).flatMap(([file, work]) => {
     const part = parts[file.replace("/", ".").replace(/\.case$/, "")];
     const runs = part?.cases[0]?.runs ?? [];
-    return runs.length === 0 ? [] : [timedRow(work, runs, part?.gpu, gpu)];
+    const facts = part?.gpu;
+    if (runs.length === 0 || !facts || "error" in facts) return [];
+    return [timedRow(work, runs, facts.peakBytes, gpu)];
   });
   if (rows.length === 0) return ["No sweep and no training ended."];
-  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [heading, heading.map((_, column) => (column === 0 || column === 7 ? "---" : "--:")), ...rows].map(row);
+  return [heading, heading.map((_, column) => (column === 0 || column === 7 ? "---" : "--:")), ...rows].map(
+    markdownRow,
+  );
 }
 
 function timedRow(
   { name, flops, tokens, type }: Timed,
   runs: NonNullable<CaseReport["runs"]>,
-  facts: GpuReport | undefined,
+  peakBytes: number,
   gpu: Gpu | undefined,
 ): string[] {
   const onDevice = ({ ops }: (typeof runs)[number]) => Object.values(ops).reduce((sum, seconds) => sum + seconds, 0);
@@ -134,7 +136,7 @@ function timedRow(
     (rate / 1e12).toPrecision(3),
     peak ? formatShare(rate / peak) : "–",
     tokens === undefined ? "–" : formatCount(tokens / seconds),
-    formatBytes(facts?.peakBytes ?? 0),
+    formatBytes(peakBytes),
     tokens === undefined ? "" : longest.join(", "),
   ];
 }

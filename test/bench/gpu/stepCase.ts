@@ -3,7 +3,6 @@
  * weights whose bytes repeat. Pure.
  */
 import { compile } from "../../../trainer/compile/compile.ts";
-import { PackedDataset } from "../../../trainer/data/packed/packedDataset.ts";
 import { type Inputs, makeBatch } from "../../../trainer/engine/batch.ts";
 import { toBfloat16 } from "../../../trainer/formats/bfloat16.ts";
 import type { Compiled, CompileSpec, IoTensor, ProgramKey, StateTensor } from "../../../trainer/graph/compiled.ts";
@@ -17,13 +16,13 @@ import {
   type Content,
   encodeCase,
 } from "../../../trainer/testing/caseFile.ts";
-import { encodeDataset } from "../../../trainer/testing/memoryDataset.ts";
 import { normal, uniform } from "../../../trainer/testing/opCases.ts";
 import { hyperOf } from "../../../trainer/training/schedule.ts";
+import { randomDataset } from "../shape.ts";
 
 export interface StepCase {
   readonly bytes: Uint8Array;
-  /** Of one step: tokens, and operations of the matrix products and attention. */
+  /** The tokens of one step, and the operations of its matrix products and attention. */
   readonly tokens: number;
   readonly flops: number;
 }
@@ -64,20 +63,12 @@ export function stepCase(spec: CompileSpec, options: StepOptions): StepCase {
   return { bytes, tokens: batch.tokens, flops: compiled.program(micro).flops };
 }
 
-/** Rows of one example each, with every token trained but the first, and no padding. */
 function batchOf({ spec, trainedRowBuckets }: Compiled) {
   const { model, rowTokens, microRows } = spec;
   const rows = Array.from({ length: microRows }, (_, row) => row);
-  const token = (row: number, at: number) => ((row * rowTokens + at) * 7919) % model.vocabSize;
-  const examples = rows.map((row) => ({
-    tokens: Uint32Array.from({ length: rowTokens }, (_, at) => token(row, at)),
-    trained: Uint8Array.from({ length: rowTokens }, (_, at) => (at === 0 ? 0 : 1)),
-    ...{ source: 0, line: row + 1 },
-  }));
-  const members = rows.map((row) => [row]);
-  const dataset = new PackedDataset(encodeDataset(examples, members, rowTokens));
   const weight = 1 / (microRows * (rowTokens - 1));
-  return makeBatch(dataset, rows, weight, { rowTokens, microRows, trainedRowBuckets }, ropeTable(model, rowTokens));
+  const shape = { rowTokens, microRows, trainedRowBuckets };
+  return makeBatch(randomDataset(spec), rows, weight, shape, ropeTable(model, rowTokens));
 }
 
 function programOf(compiled: Compiled, key: ProgramKey, inputs: Inputs): CaseProgram {

@@ -7,14 +7,11 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { computing, ops } from "../../ops/index.ts";
 import { CaseFiles } from "../../testing/caseFiles.ts";
-import { kernelCases } from "../../testing/kernelCases.ts";
+import { interpretedBytes, kernelCases } from "../../testing/kernelCases.ts";
 import { opCase } from "../../testing/opCases.ts";
 import { buildNative } from "../build.ts";
 import { emulatedDriverPath, executorPath } from "../paths.ts";
 import { buildCudaKernels, kernelsPath } from "./build.ts";
-
-/** Larger cases take most of the time and no other path; luthier-exec runs them, too (docs/gpu.md). */
-const mostBytes = 40_000;
 
 const emulated = { LUTHIER_CUDA_DRIVER: emulatedDriverPath, LUTHIER_CUDA_KERNELS: kernelsPath };
 let files: CaseFiles;
@@ -24,7 +21,7 @@ before(async () => {
   await buildCudaKernels();
   const cases = await kernelCases(computing(ops));
   const encoded = cases.map((one) => ({ name: one.name, bytes: opCase(one, "cuda") }));
-  files = new CaseFiles(encoded.filter(({ bytes }) => bytes.length < mostBytes));
+  files = new CaseFiles(encoded.filter(({ bytes }) => bytes.length < interpretedBytes));
 });
 after(() => files.remove());
 

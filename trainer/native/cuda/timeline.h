@@ -26,7 +26,7 @@ class Timeline {
     driver().check(driver().cuEventRecord(events_[marks_++].get(), nullptr), "an event could not be recorded");
   }
 
-  // Of each instruction, once the device has ended them.
+  // The seconds of each instruction. Call it once the device has ended them.
   std::vector<double> seconds() const {
     std::vector<double> seconds;
     for (size_t i = 1; i < marks_; ++i) {

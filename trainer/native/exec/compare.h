@@ -35,7 +35,7 @@ struct Difference {
   bool identical, within;
 };
 
-// Of the output's values.
+// The root mean square of the output's values.
 double rootMeanSquareOf(const CaseCheck& check, const std::vector<uint8_t>& output);
 
 Difference compare(const CaseCheck& check, const std::vector<uint8_t>& actual, const std::vector<uint8_t>& expected);
